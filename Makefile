@@ -1,0 +1,49 @@
+# Every target sets up what it needs: a machine with Python 3.11 and git is enough for `make run`.
+PYTHON ?= python3
+export UV_COMPILE_BYTECODE = 1
+export UV_LINK_MODE = copy
+export UV_PYTHON_DOWNLOADS = never
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VENV := .venv/.ready
+
+.PHONY: help setup run test check bench services lock
+help:
+	@echo "make run       a night on real repositories, then the portal (LENS_ONCE=1: end after the night)"
+	@echo "make test      every test, with coverage"
+	@echo "make check     ruff, mypy, import contract, README against --help"
+	@echo "make bench     the engine beside its peers, on the same corpora and questions"
+	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
+	@echo "make lock      resolve requirements.lock again"
+
+setup: $(VENV)
+$(VENV): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, saw " \
+	  + sys.version.split()[0] + ": name another one, make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $(VENV)
+
+run: $(VENV)
+	@bash scripts/run
+
+test: $(VENV) services
+	.venv/bin/python -m pytest
+
+check: $(VENV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/python -m pytest -q --no-cov tests/architecture
+
+bench: $(VENV) services
+	.venv/bin/python bench/peers.py
+
+services:
+	@bash scripts/services
+
+lock: $(VENV)
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group dev --upgrade --quiet -o requirements.lock

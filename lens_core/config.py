@@ -1,0 +1,176 @@
+"""``lens.toml`` and the environment → frozen ``Settings``, parsed once.
+
+``LENS_CONFIG`` names the file (else ``lens.toml`` in the working folder), ``LENS_HOME`` the home
+folder (else ``data/home`` beside the file). ``LENS_LOAD__RATE_PER_S=50`` and the like override
+single values of the tables.
+"""
+
+import hashlib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from lens_core.errors import InvalidInput
+from lens_core.gates import Bound, Gate, Policy
+from lens_core.model import Digest
+
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GateSettings(_Table):
+    """One ``[[policy.gates]]`` table: exactly one of the three bounds."""
+
+    name: str
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    below: float | None = Field(default=None, allow_inf_nan=False)
+    min_samples: int = Field(ge=1)
+    needs_baseline: bool = False
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if len(self._bounds()) != 1:
+            raise ValueError(f"gate {self.name} needs exactly one of at_most, at_least, below")
+        return self
+
+    def _bounds(self) -> list[tuple[Bound, float]]:
+        given = ((bound, getattr(self, bound.value)) for bound in Bound)
+        return [(bound, value) for bound, value in given if value is not None]
+
+    def gate(self) -> Gate:
+        """The gate that this table describes."""
+        [(bound, threshold)] = self._bounds()
+        return Gate(self.name, bound, threshold, self.min_samples, self.needs_baseline)
+
+
+class PolicySettings(_Table):
+    """``[policy]``: what a night is judged by."""
+
+    gates: tuple[GateSettings, ...] = Field(min_length=1)
+    first_release: str = ""
+    not_yet_measured: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [gate.name for gate in self.gates]
+        if len(names) != len(set(names)):
+            raise ValueError("two gates have the same name")
+        return self
+
+    def policy(self) -> Policy:
+        """The policy as the pure core knows it."""
+        return Policy(tuple(gate.gate() for gate in self.gates), self.first_release)
+
+
+class LoadSettings(_Table):
+    """``[load]``: how the service is asked."""
+
+    rate_per_s: PositiveFloat
+    warmup_requests: int = Field(ge=0)
+    request_timeout_s: PositiveFloat
+    questions_per_class: int = Field(ge=1, le=300)
+    leak_probes: int = Field(ge=1)
+
+
+class ServiceSettings(_Table):
+    """``[service]``: how the service under test is started, and what it may use."""
+
+    index: tuple[str, ...] = Field(min_length=1)
+    serve: tuple[str, ...] = Field(min_length=1)
+    cores: PositiveFloat
+    memory_budget_mb: PositiveFloat
+    start_timeout_s: PositiveFloat
+    index_timeout_s: PositiveFloat
+
+
+class NightSettings(_Table):
+    """``[night]``: how long notebooks may take."""
+
+    cell_timeout_s: PositiveFloat
+    start_timeout_s: PositiveFloat
+
+
+class Settings(BaseSettings):
+    """Everything that Lens is told from outside."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="LENS_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+    # The file is chosen per call, and pydantic-settings asks the class for its sources.
+    _file: ClassVar[Path]
+
+    policy: PolicySettings
+    load: LoadSettings
+    service: ServiceSettings
+    night: NightSettings
+    home: Path = Path("data/home")
+    # Named in the environment only; accepted here so that LENS_CONFIG is no unknown setting.
+    config: Path = Path("lens.toml")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is the library's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over ``lens.toml``."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls._file))
+
+    @property
+    def root(self) -> Path:
+        """The folder of ``lens.toml``: notebooks and data are found from here."""
+        return self.config.parent
+
+    @property
+    def policy_record(self) -> str:
+        """Everything that can change a verdict (gates, load, the service's budget) as canonical JSON."""
+        parts: dict[str, Any] = {
+            "policy": self.policy.model_dump(mode="json"),
+            "load": self.load.model_dump(mode="json"),
+            "service": self.service.model_dump(mode="json"),
+        }
+        return json.dumps(parts, sort_keys=True, indent=1) + "\n"
+
+    @property
+    def policy_digest(self) -> Digest:
+        """Digest of ``policy_record``: what a night is bound to."""
+        return Digest("sha256:" + hashlib.sha256(self.policy_record.encode()).hexdigest())
+
+
+def read_policy(record: str) -> Policy:
+    """The policy of a ``policy_record``; InvalidInput when it is none."""
+    try:
+        return PolicySettings.model_validate(json.loads(record)["policy"]).policy()
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"this is no recorded policy: {error}") from error
+
+
+def load_settings(home: Path | None = None, config: Path | None = None) -> Settings:
+    """Read the settings; InvalidInput names the file and each value that is wrong."""
+    file = (config or Path(os.environ.get("LENS_CONFIG") or "lens.toml")).absolute()
+    if not file.is_file():
+        raise InvalidInput(
+            f"expected the configuration at {file}, saw no such file",
+            "run lens from the project's folder, or name the file in LENS_CONFIG",
+        )
+    chosen_home = home or Path(os.environ.get("LENS_HOME") or file.parent / "data" / "home")
+    Settings._file = file  # noqa: SLF001  (its own class attribute)
+    try:
+        return Settings(home=chosen_home.absolute(), config=file)  # type: ignore[call-arg]  # the file gives the rest
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{file} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidInput(f"{file} has values that Lens cannot use: {wrong}", "mend the named values") from error
