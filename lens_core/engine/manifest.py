@@ -1,0 +1,145 @@
+"""What an index says about itself, and every reason to refuse one.
+
+``manifest.json`` lies inside the index directory and is written last. Opening verifies all of it: an index
+that is damaged, foreign, or made by another format, schema or analyzer is refused, because tantivy itself
+opens such an index without a word and then answers wrongly or panics.
+"""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from lens_core.engine import __version__
+from lens_core.engine.analyzer import fingerprint
+from lens_core.engine.errors import IndexRefused
+from lens_core.engine.store import INDEX_FORMAT, schema_description
+
+MANIFEST_NAME: Final = "manifest.json"
+_REBUILD: Final = "build the index again with `lens index DIR`"
+_READ_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of the index: its size in bytes and the CRC-32 of all its bytes."""
+
+    size_bytes: int
+    crc32: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole manifest; ``files`` maps a path relative to the index to its entry."""
+
+    index_format: int
+    engine_version: str
+    tantivy_version: str
+    analyzer_fingerprint: str
+    schema: dict[str, str]
+    document_count: int
+    file_count: int
+    languages: dict[str, int]
+    skipped: dict[str, int]
+    content_digest: str
+    files: dict[str, FileEntry]
+
+
+def describe(
+    directory: Path,
+    *,
+    document_count: int,
+    languages: dict[str, int],
+    skipped: dict[str, int],
+    content_digest: str,
+) -> Manifest:
+    """The manifest of an index just built; ``languages`` counts the source files of each language."""
+    return Manifest(
+        index_format=INDEX_FORMAT,
+        engine_version=__version__,
+        tantivy_version=version("tantivy"),
+        analyzer_fingerprint=fingerprint(),
+        schema=schema_description(),
+        document_count=document_count,
+        file_count=sum(languages.values()),
+        languages=dict(sorted(languages.items())),
+        skipped=dict(sorted(skipped.items())),
+        content_digest=content_digest,
+        files={path: _entry(directory / path) for path in _index_files(directory)},
+    )
+
+
+def write(manifest: Manifest, directory: Path) -> None:
+    """Writes the manifest into the index directory, keys sorted, so that equal indexes give equal bytes."""
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+    (directory / MANIFEST_NAME).write_text(text, encoding="utf-8")
+
+
+def read(directory: Path) -> Manifest:
+    """Reads the manifest without verifying the files; ``IndexRefused`` when there is none to read."""
+    if not directory.is_dir():
+        raise IndexRefused(f"expected an index directory, saw nothing at {directory}", _REBUILD, code="missing")
+    try:
+        data = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        message = f"expected {MANIFEST_NAME} in {directory}, saw none: this is no index of this engine"
+        raise IndexRefused(message, _REBUILD, code="foreign") from error
+    except (OSError, ValueError) as error:
+        raise IndexRefused(f"{MANIFEST_NAME} cannot be read: {error}", _REBUILD) from error
+    return _parse(data)
+
+
+def verify(directory: Path) -> Manifest:
+    """Reads the manifest and checks everything it says; raises ``IndexRefused`` with the first reason."""
+    manifest = read(directory)
+    _expect("analyzer", "analyzer fingerprint", fingerprint(), manifest.analyzer_fingerprint)
+    _expect("schema", "schema", schema_description(), manifest.schema)
+    present = set(_index_files(directory))
+    for path in sorted(present | manifest.files.keys()):
+        if path not in present:
+            raise IndexRefused(f"expected the file {path} in the index, saw none", _REBUILD)
+        if path not in manifest.files:
+            raise IndexRefused(f"saw the file {path}, which the manifest does not name", _REBUILD)
+        _expect("damaged", f"size and CRC-32 of {path}", manifest.files[path], _entry(directory / path))
+    return manifest
+
+
+def _parse(data: Any) -> Manifest:
+    if not isinstance(data, dict) or not isinstance(data.get("index_format"), int):
+        raise IndexRefused(f"{MANIFEST_NAME} names no index_format", _REBUILD, code="foreign")
+    seen = data["index_format"]
+    if seen > INDEX_FORMAT:
+        message = f"expected index format {INDEX_FORMAT}, saw {seen}: a newer engine wrote this index"
+        raise IndexRefused(message, f"use the newer engine, or {_REBUILD}", code="newer")
+    if seen < INDEX_FORMAT:
+        message = f"expected index format {INDEX_FORMAT}, saw {seen}: an older engine wrote this index"
+        raise IndexRefused(message, _REBUILD, code="older")
+    try:
+        files = {path: FileEntry(**entry) for path, entry in data["files"].items()}
+        return Manifest(**{**data, "files": files})
+    except (AttributeError, KeyError, TypeError) as error:
+        raise IndexRefused(f"{MANIFEST_NAME} has other fields than expected: {error}", _REBUILD) from error
+
+
+def _expect(code: str, what: str, expected: object, seen: object) -> None:
+    if expected != seen:
+        raise IndexRefused(f"{what}: expected {expected}, saw {seen}", _REBUILD, code=code)
+
+
+def _index_files(directory: Path) -> list[str]:
+    """Every file of the index but the manifest itself and tantivy's lock files, sorted."""
+    return sorted(
+        path.relative_to(directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != MANIFEST_NAME and path.suffix != ".lock"
+    )
+
+
+def _entry(path: Path) -> FileEntry:
+    checksum = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_READ_BYTES):
+            checksum = zlib.crc32(block, checksum)
+    return FileEntry(path.stat().st_size, checksum)

@@ -1,0 +1,145 @@
+"""Each kind of damage to an index is refused, with its reason."""
+
+import json
+import shutil
+
+import pytest
+import tantivy
+
+from lens_core.engine import manifest, store
+from lens_core.engine.errors import EngineError, IndexRefused
+from lens_core.engine.search import open_index
+
+
+@pytest.fixture
+def copy(index_directory, tmp_path):
+    """A copy of the index that may be damaged."""
+    return shutil.copytree(index_directory, tmp_path / "index")
+
+
+def edit(directory, **changes):
+    """Overwrites entries of the manifest."""
+    path = directory / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refusal(directory):
+    """The refusal that opening must raise, with a hint and exit code 5."""
+    with pytest.raises(IndexRefused) as caught:
+        open_index(directory)
+    assert caught.value.hint
+    assert caught.value.exit_code == 5
+    return caught.value
+
+
+def test_an_untouched_copy_opens(copy):
+    """An index may be moved: nothing in it names its place."""
+    assert open_index(copy).search("getUserName").total > 0
+
+
+def test_a_missing_index(tmp_path):
+    """A directory that is not there is refused as missing."""
+    assert refusal(tmp_path / "absent").code == "missing"
+
+
+def test_no_manifest(copy):
+    """An index without a manifest was made by somebody else."""
+    (copy / "manifest.json").unlink()
+    assert refusal(copy).code == "foreign"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "null", '{"index_format": "1"}', '{"index_format": 1}', "\udcff"])
+def test_a_manifest_that_is_none(copy, text):
+    """A manifest that cannot be understood is refused, whatever it holds."""
+    (copy / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert refusal(copy).code in {"damaged", "foreign"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"index_format": 2}, "newer", "expected index format 1, saw 2"),
+        ({"index_format": 0}, "older", "expected index format 1, saw 0"),
+        ({"analyzer_fingerprint": "sha256:00"}, "analyzer", "saw sha256:00"),
+        ({"schema": {"path": "raw"}}, "schema", "schema: expected"),
+        ({"files": {}}, "damaged", "does not name"),
+        ({"files": 3}, "damaged", "other fields"),
+        ({"surprise": 1}, "damaged", "other fields"),
+        ({"document_count": 1}, "damaged", "expected 1 documents"),
+    ],
+)
+def test_a_manifest_that_does_not_fit(copy, changes, code, words):
+    """Another format, schema or analyzer is refused and says what was expected and seen."""
+    edit(copy, **changes)
+    refused = refusal(copy)
+    assert refused.code == code
+    assert words in refused.message
+
+
+def test_every_file_is_guarded(copy):
+    """One flipped byte anywhere in any file is found before tantivy reads it."""
+    for path in sorted(copy.rglob("*")):
+        if not path.is_file() or path.name == "manifest.json" or path.suffix == ".lock":
+            continue
+        before = path.read_bytes()
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        assert path.relative_to(copy).as_posix() in refusal(copy).message
+        path.write_bytes(before)
+    open_index(copy)
+
+
+def test_a_missing_and_an_extra_file(copy):
+    """A file too few or too many is damage."""
+    (copy / "extra.bin").write_bytes(b"")
+    assert "extra.bin" in refusal(copy).message
+    (copy / "extra.bin").unlink()
+    (copy / "meta.json").unlink()
+    assert "meta.json" in refusal(copy).message
+
+
+def test_what_tantivy_cannot_open_is_refused(copy):
+    """If the manifest agrees with broken files, tantivy's own refusal is translated."""
+    (copy / "meta.json").write_text("{}")
+    described = json.loads((copy / "manifest.json").read_text())
+    entry = manifest._entry(copy / "meta.json")
+    described["files"]["meta.json"] = {"size_bytes": entry.size_bytes, "crc32": entry.crc32}
+    (copy / "manifest.json").write_text(json.dumps(described))
+    assert "tantivy could not open" in refusal(copy).message
+
+
+def test_panics_are_translated_and_interrupts_are_not():
+    """Panics of tantivy, which ``except Exception`` misses, become errors; Ctrl-C stays Ctrl-C."""
+
+    class Panic(BaseException):
+        pass
+
+    with pytest.raises(EngineError, match="could not dance: boom"), store.guarded("dance"):
+        raise Panic("boom")
+    with pytest.raises(IndexRefused, match="Panic"), store.guarded("open", opening=True):
+        raise Panic
+    for passing in (KeyboardInterrupt, SystemExit):
+        with pytest.raises(passing), store.guarded("dance"):
+            raise passing
+
+
+def test_a_panic_while_searching_is_an_engine_error(index_directory, monkeypatch):
+    """A panic in the middle of a search reaches the caller as an engine error."""
+
+    class Panicking:
+        def search(self, *_arguments, **_named):
+            raise type("PanicException", (BaseException,), {})("index out of bounds")
+
+    opened = open_index(index_directory)
+    monkeypatch.setattr(opened, "_chunks", Panicking())
+    with pytest.raises(EngineError, match="index out of bounds"):
+        opened.search("x")
+
+
+def test_schema_description_names_every_field():
+    """The description that is compared covers the schemas that are built."""
+    described = set(store.schema_description())
+    document = tantivy.Document()
+    for name in described - {"start_line", "end_line", "scope", "text", "scopes.words"}:
+        document.add_text(name, "x")
+    index = tantivy.Index(store.chunk_schema())
+    index.writer(15_000_000, 1).add_document(document)
