@@ -1,0 +1,1 @@
+"""Technology + role: everything that touches the world."""
