@@ -1,0 +1,139 @@
+"""What the pages and routes read, and for how long they may keep it.
+
+A closed night never changes, so what was read of it is kept; the list of nights and an open night
+are read anew after some seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import streamlit as st
+
+from lens_core import bootstrap
+from lens_core.model import Answer, Evidence, Measurement, Night, NightState
+from lens_core.views import latency_limits, trend_frame
+
+TREND_METRICS = ("p50_ms", "p95_ms", "p99_ms", "tail_ratio")
+TREND_NIGHTS = 180
+
+
+class Reader(Protocol):
+    """The readings of ``Lens`` that the portal asks for."""
+
+    def nights(self) -> tuple[Night, ...]:
+        """All nights, newest first."""
+
+    def night(self, ref: str) -> Night:
+        """The night with this id or of this date; InvalidInput when there is none."""
+
+    def answers(self, night_id: str) -> tuple[Answer, ...]:
+        """What the gates said."""
+
+    def measurements(self, night_id: str) -> tuple[Measurement, ...]:
+        """What was measured."""
+
+    def evidence(self, night_id: str) -> tuple[Evidence, ...]:
+        """The files that the verdict rests on."""
+
+    def evidence_path(self, night_id: str, path: str) -> Path:
+        """Where one of these files lies; InvalidInput when it is none of them."""
+
+    def samples(self, night_id: str, slice_name: str) -> pd.DataFrame:
+        """The raw samples of one slice."""
+
+    def catalogue_slices(self) -> tuple[str, ...]:
+        """The names of the slices, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NightRecord:
+    """A night with all that is known of it."""
+
+    night: Night
+    answers: tuple[Answer, ...]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The slices that the night is bound to."""
+        return self.night.slices
+
+
+@st.cache_resource(show_spinner=False)
+def lens() -> Reader:
+    """The one opened Lens of this process."""
+    return bootstrap.open_lens()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def nights() -> tuple[Night, ...]:
+    """All nights, newest first."""
+    return lens().nights()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def find_night(ref: str) -> Night:
+    """The night that ``ref`` (a date or an id) names."""
+    return lens().night(ref)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def catalogue_slices() -> tuple[str, ...]:
+    """The slices that a full night asks."""
+    return lens().catalogue_slices()
+
+
+def record(night: Night) -> NightRecord:
+    """``night`` with its answers and evidence."""
+    if night.state is NightState.CLOSED:
+        return _kept_record(night)
+    return _read_record(night)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Night: repr})
+def _kept_record(night: Night) -> NightRecord:
+    return _read_record(night)
+
+
+def _read_record(night: Night) -> NightRecord:
+    reader = lens()
+    return NightRecord(night, reader.answers(night.night_id), reader.evidence(night.night_id))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def samples(night_id: str, slice_name: str) -> pd.DataFrame:
+    """The raw samples of one slice of a closed night."""
+    return lens().samples(night_id, slice_name)
+
+
+@st.cache_data(max_entries=2 * TREND_NIGHTS, show_spinner=False)
+def _measured(night_id: str) -> tuple[Measurement, ...]:
+    """What a closed night measured, of the trend's metrics only: all of them would be ten times as much."""
+    return tuple(
+        Measurement(item.slice, item.corpus, tuple(item.get(name) for name in TREND_METRICS), item.evidence)
+        for item in lens().measurements(night_id)
+    )
+
+
+def closed_nights() -> tuple[Night, ...]:
+    """The newest nights that have a verdict, newest first, as many as a trend shows."""
+    return tuple(night for night in nights() if night.state is NightState.CLOSED)[:TREND_NIGHTS]
+
+
+def trend(chosen: Sequence[Night]) -> pd.DataFrame:
+    """The trend of ``chosen`` closed nights: one read for each night that was not read before."""
+    return _kept_trend(tuple(chosen))
+
+
+@st.cache_data(max_entries=2, show_spinner=False, hash_funcs={Night: repr})
+def _kept_trend(chosen: tuple[Night, ...]) -> pd.DataFrame:
+    return trend_frame(chosen, {night.night_id: _measured(night.night_id) for night in chosen}, TREND_METRICS)
+
+
+def limits(night: Night, metric: str) -> dict[str, float]:
+    """The threshold of ``metric`` per slice, as the gates of ``night`` drew it."""
+    baseline = _measured(night.baseline_night) if night.baseline_night else ()
+    return latency_limits(metric, record(night).answers, baseline)

@@ -1,0 +1,1 @@
+"""The pages; a folder called ``pages`` would wake Streamlit's older page finder."""
