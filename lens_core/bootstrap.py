@@ -1,0 +1,103 @@
+"""The only place that joins adapters to the service: ``open_lens(home)``."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from lens_core.adapters.clock import SystemClock
+from lens_core.adapters.corpora import CorpusStore
+from lens_core.adapters.lease import FileLease
+from lens_core.adapters.load import OpenLoopLoad
+from lens_core.adapters.papermill_runner import PapermillRunner
+from lens_core.adapters.samples import ParquetSamples
+from lens_core.adapters.service_process import ServiceProcess
+from lens_core.adapters.sql_ledger import SqlLedger
+from lens_core.adapters.wheel_builder import WheelBuilder
+from lens_core.catalogue import parse_catalogue
+from lens_core.config import Settings, load_settings
+from lens_core.errors import InvalidInput
+from lens_core.model import Digest
+from lens_core.night import NightRules, World
+from lens_core.service import Lens
+from lens_core.truth import TRUTH_RULES_VERSION
+from lens_core.validation import SliceSettings, SliceValidation
+
+# Notebooks, the catalogue and the parsers' definitions stand beside the package, in the repository.
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
+    """Read ``lens.toml``, open the ledger in ``home``, and hand out the service.
+
+    InvalidInput when the configuration or the catalogue cannot be used, Unavailable when the
+    ledger cannot be opened.
+    """
+    settings = load_settings(home, config)
+    home = settings.home
+    catalogue_file = _data_file(settings, "slices.toml")
+    catalogue = parse_catalogue(catalogue_file.read_text(encoding="utf-8"))
+    definitions = _data_file(settings, "definitions")
+    corpora = CorpusStore(home / "corpora", definitions)
+    builder = WheelBuilder(_PROJECT, home / "artifacts")
+    store = ParquetSamples()
+    service = settings.service
+    validation = SliceValidation(
+        builder=builder,
+        corpora=corpora,
+        service=ServiceProcess(service.index, service.serve, service.index_timeout_s, service.start_timeout_s),
+        load=OpenLoopLoad(),
+        store=store,
+        indexes=home / "indexes",
+        settings=SliceSettings(
+            rate_per_s=settings.load.rate_per_s,
+            warmup_requests=settings.load.warmup_requests,
+            request_timeout_s=settings.load.request_timeout_s,
+            questions_per_class=settings.load.questions_per_class,
+            leak_probes=settings.load.leak_probes,
+            cores=service.cores,
+            memory_budget_mb=service.memory_budget_mb,
+        ),
+        service_key=json.dumps(service.index),
+    )
+    return Lens(
+        World(
+            ledger=SqlLedger(home / "lens.db"),
+            clock=SystemClock(),
+            builder=builder,
+            corpora=corpora,
+            store=store,
+            lease=FileLease(home / "night.lock"),
+            notebooks=PapermillRunner(
+                home / "nights" / "assets", settings.night.cell_timeout_s, settings.night.start_timeout_s
+            ),
+            validation=validation,
+            catalogue=catalogue,
+            dataset_digest=_dataset_digest(catalogue.digest, store.file_digests(definitions), settings),
+            rules=NightRules(
+                policy=settings.policy.policy(),
+                digest=settings.policy_digest,
+                record=settings.policy_record,
+                not_yet_measured=settings.policy.not_yet_measured,
+                notebook_grace_s=settings.night.cell_timeout_s,
+            ),
+            home=home,
+            config=settings.config,
+            sources=_PROJECT / "notebooks",
+        )
+    )
+
+
+def _data_file(settings: Settings, name: str) -> Path:
+    """A reviewed data file: beside ``lens.toml`` when that folder has its own, else the project's."""
+    own = settings.root / "data" / name
+    file = own if own.exists() else _PROJECT / "data" / name
+    if not file.exists():
+        raise InvalidInput(f"expected {file}, saw no such file", "work in a clone of the repository")
+    return file
+
+
+def _dataset_digest(catalogue: Digest, definitions: Mapping[str, str], settings: Settings) -> Digest:
+    """What the questions depend on, beside the seed: the corpora, the rules of truth, how many are asked."""
+    parts = [str(catalogue), TRUTH_RULES_VERSION, settings.load.questions_per_class, dict(definitions)]
+    return Digest("sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest())

@@ -1,0 +1,136 @@
+"""Records as tables for a terminal. Every cell says its verdict by a sign, not by colour alone."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lens_core.model import Answer, Night, Verdict
+from lens_core.views import VERDICT_SYMBOLS, slice_gates
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.WAIVED: "cyan",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.ERROR: "magenta",
+    Verdict.FAIL: "bold red",
+}
+LEGEND = "   ".join(f"{VERDICT_SYMBOLS[v.name]} {v.name.lower()}" for v in Verdict) + "   · no answer"
+_LABELS = {
+    "slice_present": "present",
+    "notebook": "notebook",
+    "tail_ratio": "P99/P95",
+    "p95_vs_baseline": "P95/base",
+    "p99_vs_baseline": "P99/base",
+    "recall_at_50": "R@50",
+    "recall_at_50_vs_baseline": "R Δbase",
+    "recall_at_50_nl": "R nl",
+    "recall_at_50_sym": "R sym",
+    "recall_at_50_ident": "R ident",
+    "recall_at_50_symwords": "R symw",
+    "recall_at_50_substr": "R substr",
+    "ndcg_at_10_vs_baseline": "nDCG Δ",
+    "span_coverage": "span",
+    "error_rate": "errors",
+    "cpu_share": "CPU",
+    "memory_share": "memory",
+}
+_PRESENCE = ("slice_present", "notebook")
+_COLUMNS_AT_ONCE = 9
+# Wide enough for nine gates beside the slice's name, also where the output is no terminal.
+WIDTH = 118
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that never squeezes the tables, and wraps nothing when it is piped."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal or made.width < WIDTH:
+        made = Console(stderr=stderr, highlight=False, width=WIDTH)
+    return made
+
+
+def verdict_text(verdict: Verdict | None) -> Text:
+    """A verdict with its sign and colour; a night without one is still open."""
+    if verdict is None:
+        return Text("OPEN", style="yellow")
+    return Text(f"{VERDICT_SYMBOLS[verdict.name]} {verdict.name}", style=_STYLES[verdict])
+
+
+def _cell(answer: Answer | None) -> Text:
+    if answer is None:
+        return Text("·", style="dim")
+    value = "" if answer.value is None or answer.gate in _PRESENCE else f" {answer.value:.3f}"
+    return Text(f"{VERDICT_SYMBOLS[answer.verdict.name]}{value}", style=_STYLES[answer.verdict])
+
+
+def gate_table(answers: Sequence[Answer], slices: Sequence[str]) -> RenderableType:
+    """Slices × gates, nine gates a table; then the gates of the whole night."""
+    by_place = {(a.slice, a.gate): a for a in answers}
+    gates = slice_gates(answers)
+    parts: list[RenderableType] = []
+    for start in range(0, len(gates), _COLUMNS_AT_ONCE):
+        chosen = gates[start : start + _COLUMNS_AT_ONCE]
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("slice", no_wrap=True)
+        for gate in chosen:
+            table.add_column(_LABELS.get(gate, gate), no_wrap=True)
+        for name in slices:
+            table.add_row(name, *(_cell(by_place.get((name, gate))) for gate in chosen))
+        parts += [table, Text()]
+    for answer in (a for a in answers if not a.slice):
+        parts.append(Text.assemble(f"{answer.gate}: ", verdict_text(answer.verdict), f"  {answer.reason}"))
+    parts.append(Text(LEGEND, style="dim"))
+    return Group(*parts)
+
+
+def reasons_table(answers: Sequence[Answer]) -> RenderableType:
+    """What does not pass, worst first; slices that one gate answers in the same words share a line."""
+    groups: dict[tuple[Verdict, str, str], list[Answer]] = {}
+    for answer in sorted((a for a in answers if a.verdict is not Verdict.PASS), key=lambda a: -a.verdict.value):
+        groups.setdefault((answer.verdict, answer.gate, answer.reason), []).append(answer)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    justify: JustifyMethod
+    for heading in ("verdict", "slice", "gate", "n", "why"):
+        justify = "right" if heading == "n" else "left"
+        table.add_column(heading, no_wrap=heading != "why", overflow="fold", justify=justify)
+    for (verdict, gate, reason), members in groups.items():
+        counts = [a.sample_count for a in members]
+        count = f"{min(counts):,}" if min(counts) else ""
+        where = members[0].slice or "(night)" if len(members) == 1 else f"{len(members)} slices"
+        table.add_row(verdict_text(verdict), where, gate, count, reason)
+    return table
+
+
+def night_lines(night: Night) -> Text:
+    """What a night is bound to."""
+    candidate = night.candidate
+    dirty = "  (dirty: the working tree held changes that are not in it)" if candidate.dirty else ""
+    baseline = night.baseline_night or "none"
+    return Text(
+        f"night      {night.night_id}  ({len(night.slices)} slices, seed {night.seed}, "
+        f"{night.duration_minutes:g} min of load)\n"
+        f"candidate  {candidate.version}  {candidate.digest}\n"
+        f"commit     {candidate.commit}{dirty}\n"
+        f"baseline   {baseline}\n"
+        f"policy     {night.policy_digest.short}   data set {night.dataset_digest.short}"
+    )
+
+
+def nights_table(nights: Sequence[Night]) -> Table:
+    """One line a night, newest first."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("night", "verdict", "candidate", "digest", "slices", "why"):
+        table.add_column(heading, no_wrap=heading != "why", overflow="fold")
+    for night in nights:
+        candidate = night.candidate
+        dirty = " dirty" if candidate.dirty else ""
+        table.add_row(
+            night.night_id,
+            verdict_text(night.verdict),
+            candidate.version + dirty,
+            candidate.digest.short,
+            str(len(night.slices)),
+            night.reason,
+        )
+    return table

@@ -1,0 +1,123 @@
+"""Planted faults: each turns the right gate red, and no other. Real notebooks, engine, load and corpus.
+
+The corpus is flask's; rates are higher than in ``lens.toml`` so that a night takes seconds.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lens_core.adapters.wheel_builder import WheelBuilder
+from lens_core.bootstrap import open_lens
+from lens_core.model import Answer, Verdict
+from lens_core.night import NightRequest
+from lens_core.service import Lens
+
+PROJECT = Path(__file__).parents[2]
+SLICE = "backend/python/small"
+REQUEST = NightRequest(0.1, repo_types=("backend",), languages=("python",), sizes=("small",))
+FAULTS = {
+    "none": set(),
+    "drop": {"recall_at_50_sym", "recall_at_50_ident", "recall_at_50_symwords", "recall_at_50_substr"},
+    "slow": {"tail_ratio"},
+    "shift": {"span_coverage"},
+}
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory):
+    """Flask in a cache that the nights of this file share: the project's own, when it has one."""
+    kept = PROJECT / "data" / "home" / "corpora"
+    return kept if kept.is_dir() else tmp_path_factory.mktemp("corpora")
+
+
+@pytest.fixture
+def home(tmp_path, corpora):
+    """A home folder of its own, with the shared cache of corpora."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "corpora").symlink_to(corpora)
+    return home
+
+
+def configure(folder: Path, fault: str, delay_s: float) -> Path:
+    """The shipped lens.toml with the faulty engine in place of the candidate's own."""
+    text = (PROJECT / "lens.toml").read_text()
+    script = str(Path(__file__).with_name("faulty_engine.py"))
+    for command in ("index", "serve"):
+        text = text.replace(
+            f'"-m", "lens_core.engine", "{command}"', f'{json.dumps(script)}, "{fault}", "{delay_s}", "{command}"'
+        )
+    folder.mkdir(exist_ok=True)
+    file = folder / "lens.toml"
+    file.write_text(text.replace("rate_per_s = 100 ", "rate_per_s = 200 "))
+    return file
+
+
+def judge(lens: Lens, request: NightRequest = REQUEST) -> dict[str, Answer]:
+    """Run a night and return what each gate says of the slice."""
+    night = lens.nightly_validation(request)
+    return {a.gate: a for a in lens.answers(night.night_id) if a.slice == SLICE}
+
+
+def red(answers: dict[str, Answer]) -> dict[str, str]:
+    """The gates that let nothing advance, with their reasons."""
+    return {gate: answer.reason for gate, answer in answers.items() if not answer.verdict.advances}
+
+
+def release(folder: Path, version: str, home: Path, config: Path) -> Lens:
+    """A Lens whose commit is this project's, with another version number: a release of its own."""
+    clone = folder / version
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "clone", "-q", "--no-hardlinks", str(PROJECT), str(clone)], check=True)
+    project = clone / "pyproject.toml"
+    project.write_text(re.sub(r'^version = ".*"', f'version = "{version}"', project.read_text(), flags=re.MULTILINE))
+    subprocess.run([*git, "-C", str(clone), "commit", "-qam", version], check=True)
+    lens = open_lens(home, config)
+    return Lens(replace(lens._world, builder=WheelBuilder(clone, home / "artifacts")))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_turns_its_own_gate_red(fault, tmp_path, home):
+    """The gate that a fault is about fails, every other gate passes or is waived."""
+    answers = judge(open_lens(home, configure(tmp_path, fault, 0.02 if fault == "slow" else 0.4)))
+    assert set(red(answers)) == FAULTS[fault], red(answers)
+    assert answers["slice_present"].verdict is Verdict.PASS
+
+
+def test_an_index_without_stemming_falls_below_its_baseline(tmp_path, home):
+    """Against a healthy release, an unstemmed index loses recall; an equal release only lacks the demanded gain.
+
+    Its recall stays above the absolute floors, which is what the comparison is for. nDCG must rise by
+    two percent over the baseline, so it is red for both.
+    """
+    healthy, unstemmed = configure(tmp_path, "none", 2.0), configure(tmp_path / "u", "unstemmed", 2.0)
+    judge(release(tmp_path, "0.0.1", home, healthy))
+    request = replace(REQUEST, baseline="0.0.1")
+    equal = red(judge(release(tmp_path, "0.0.2", home, healthy), request))
+    worse = red(judge(release(tmp_path, "0.0.3", home, unstemmed), request))
+    assert set(equal) == {"ndcg_at_10_vs_baseline"}, equal
+    assert set(worse) == {"ndcg_at_10_vs_baseline", "recall_at_50_vs_baseline"}, worse
+
+
+def test_a_catalogue_with_a_wrong_hash_names_its_corpus(tmp_path, corpora):
+    """A pinned sha256 that is not the archive's makes the slice an ERROR that says both hashes."""
+    home = tmp_path / "home"
+    shutil.copytree(corpora / "archives", home / "corpora" / "archives", dirs_exist_ok=True)
+    config = configure(tmp_path, "none", 0.0)
+    catalogue = (PROJECT / "data" / "slices.toml").read_text()
+    first = catalogue.index("flask-3.1.3")
+    start = catalogue.index('sha256 = "', first) + len('sha256 = "')
+    (tmp_path / "data").mkdir()
+    wrong = "0" * 64
+    (tmp_path / "data" / "slices.toml").write_text(catalogue[:start] + wrong + catalogue[start + 64 :])
+    answers = judge(open_lens(home, config))
+    assert set(answers) == {"slice_present"}
+    assert answers["slice_present"].verdict is Verdict.ERROR
+    assert wrong in answers["slice_present"].reason
+    assert SLICE in answers["slice_present"].reason
