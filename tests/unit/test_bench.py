@@ -1,0 +1,274 @@
+"""The race against the peers: each tool finds what it must, and a table never hides what it cannot do."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from bench import peers, tools
+from bench.material import Material, cut
+from bench.race import Result, run
+from bench.report import NONE, figures, margin_lines, markdown_of, tables
+from lens_core.model import QUERY_CLASSES, Hit
+from lens_core.questions import SourceFile, derive_questions
+from lens_core.truth import read_python, strip
+
+SOURCES = {
+    "store/keys.py": '''LIMIT_BYTES = 10
+
+
+class KeyStore:
+    """Holds the keys of all tenants."""
+
+    def load_key(self, name):
+        """Decode one stored secret for a caller.
+
+        More.
+        """
+        return decode_base64(name, LIMIT_BYTES)
+
+    def forget(self, name):
+        def inner_step():
+            return name
+        return inner_step
+''',
+    "web/routes.py": '''def parseHTTPHeader(raw):
+    """Split a raw header at its first colon.
+
+    More.
+    """
+    name, value = raw.split(":")
+    return name, value
+
+
+def caller():
+    return parsehttpheader, parseHTTPHeader("a:b")
+''',
+    "web/other.py": """def unrelated():
+    return "colour"
+
+
+def tenants_of(account):
+    return account.tenants
+""",
+}
+needs_ripgrep = pytest.mark.skipif(shutil.which("rg") is None, reason="ripgrep is not installed")
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """The three files as a slice."""
+    tree = tmp_path_factory.mktemp("tree")
+    files = []
+    for path, text in SOURCES.items():
+        truth = read_python(path, text)
+        files.append(SourceFile(path, text, strip(text, truth.documentation_spans), truth.documented))
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text(files[-1].stripped)
+    questions = derive_questions(files, seed=7, per_class=20).questions
+    chunks = cut(tree, (item.definition for file in files for item in file.documented))
+    return Material("backend/python/small", "tiny 1", tree, chunks, questions)
+
+
+@pytest.fixture(
+    params=[name if name != "ripgrep" else pytest.param(name, marks=needs_ripgrep) for name in tools.MAKERS]
+)
+def tool(request: pytest.FixtureRequest, material: Material, tmp_path: Path) -> Iterator[tools.Tool]:
+    """Each tool in turn."""
+    made = tools.MAKERS[request.param](material, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def result(material: Material) -> Result:
+    """A race of all tools but ripgrep, which is made to be absent."""
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tools.shutil, "which", lambda _name: None)
+        finished = run(material, 2, said.append)
+    assert said
+    return finished
+
+
+def places(tool: tools.Tool, query_class: str, text: str) -> list[tuple[str, str]]:
+    """Path and symbol of the hits, or nothing for a class that the tool cannot answer."""
+    if query_class not in tool.classes:
+        return []
+    return [(hit.path, hit.symbol) for hit in tool.ask(query_class, text)()]
+
+
+def test_chunks_are_the_units_of_the_truth(material: Material) -> None:
+    """A definition's chunk has its own lines only, and knows the definitions around it."""
+    by_name = {chunk.unit.name: chunk for chunk in material.chunks}
+    assert by_name["inner_step"].enclosing == ("KeyStore", "forget")
+    assert by_name["forget"].enclosing == ("KeyStore",)
+    assert by_name["parseHTTPHeader"].enclosing == ()
+    assert by_name["forget"].text == "    def forget(self, name):\n        return inner_step"
+    asked = {unit for question in material.questions for unit in question.relevant}
+    assert asked <= {unit.unit_id for unit in material.units}
+
+
+def test_the_tree_asks_every_class(material: Material) -> None:
+    """The tiny tree is large enough for a question of each class."""
+    assert {question.query_class for question in material.questions} == set(QUERY_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("query_class", "text", "wanted"),
+    [
+        ("nl", "first colon of a raw header", ("web/routes.py", "parseHTTPHeader")),
+        ("sym", "load_key", ("store/keys.py", "load_key")),
+        ("ident", "decode_base64", ("store/keys.py", "load_key")),
+        ("ident", "LIMIT_BYTES", ("store/keys.py", "")),
+        ("symwords", "parse http header", ("web/routes.py", "parseHTTPHeader")),
+        ("substr", "arseht", ("web/routes.py", "parseHTTPHeader")),
+    ],
+)
+def test_each_tool_finds_what_it_must(tool: tools.Tool, query_class: str, text: str, wanted: tuple[str, str]) -> None:
+    """The right place is among the hits of every tool that can answer the class."""
+    assert query_class not in tool.classes or wanted in places(tool, query_class, text)
+
+
+@pytest.mark.parametrize("name", ["SQLite FTS5", "bm25s", pytest.param("ripgrep", marks=needs_ripgrep)])
+def test_peers_prefer_the_very_case(material: Material, tmp_path: Path, name: str) -> None:
+    """Among the chunks that hold a name in any case, a peer puts the one with the very name first."""
+    tool = tools.MAKERS[name](material, tmp_path)
+    assert places(tool, "ident", "parsehttpheader")[0] == ("web/routes.py", "caller")
+    assert places(tool, "sym", "parseHTTPHeader")[0] == ("web/routes.py", "parseHTTPHeader")
+    tool.close()
+
+
+@pytest.mark.parametrize("text", ['say "it"', "x AND (y", "* NEAR", "a-b:c^2", "-e", "the of"])
+def test_no_question_is_taken_for_syntax(tool: tools.Tool, text: str) -> None:
+    """Quotes, operators and option letters in a question are text like any other."""
+    for query_class in sorted(tool.classes):
+        assert all(isinstance(hit, Hit) for hit in tool.ask(query_class, text)())
+
+
+def test_what_a_tool_cannot_answer() -> None:
+    """Only the classes that suit a tool are asked of it."""
+    assert tools.Bm25sTool.classes.fget(None) == set(QUERY_CLASSES) - {"substr"}
+    assert tools.RipgrepTool.classes.fget(None) == {"sym", "ident", "substr"}
+
+
+@needs_ripgrep
+def test_ripgrep_gives_each_chunk_once_and_by_path(material: Material, tmp_path: Path) -> None:
+    """Lines become the chunks that own them, each once, in the order of their paths."""
+    tool = tools.RipgrepTool(material, tmp_path)
+    assert places(tool, "sym", "name") == [
+        ("store/keys.py", "load_key"),
+        ("store/keys.py", "forget"),
+        ("store/keys.py", "inner_step"),
+        ("web/routes.py", "parseHTTPHeader"),
+    ]
+
+
+def test_a_race_asks_only_what_can_be_answered(result: Result) -> None:
+    """Every answerable question has a time in each pass and a score; the others have neither."""
+    by_name = {standing.tool: standing for standing in result.standings}
+    assert list(by_name) == list(tools.MAKERS)
+    for number, question in enumerate(result.questions):
+        answered = question.query_class != "substr"
+        assert (question.question_id in by_name["bm25s"].scores) == answered
+        assert all(math.isnan(times[number]) != answered for times in by_name["bm25s"].times_ms)
+        assert question.question_id in by_name["Lens"].scores
+
+
+def test_figures_compare_with_lens(result: Result) -> None:
+    """Lens is measured against itself as 1, and an unanswerable class has no figures rather than zeros."""
+    by_name = {tool.tool: tool for tool in figures(result).tools}
+    assert by_name["Lens"].p50_ratio == 1
+    assert set(by_name["bm25s"].classes) == set(QUERY_CLASSES) - {"substr"}
+    for name in ("Lens", "SQLite FTS5"):
+        assert by_name[name].classes["sym"].recall_at_50 == 1
+    assert by_name["ripgrep"].absent.startswith("ripgrep (rg) is not on PATH")
+    assert not by_name["ripgrep"].classes
+
+
+def test_tables_say_what_is_missing(result: Result) -> None:
+    """A class without an answer shows a dash, and so does every figure of a tool that is absent."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown_of(figures(result)).splitlines()
+        if line.startswith("|")
+    ]
+    whole = {row[0]: row for row in rows[: len(rows) // 2]}
+    assert whole["bm25s"][-1] == NONE
+    assert NONE not in whole["Lens"]
+    assert set(whole["ripgrep (absent)"][1:]) == {NONE}
+    by_class = {row[0]: row for row in rows[len(rows) // 2 :]}
+    assert by_class["bm25s"][-1] == NONE
+    assert "(×1.00)" in by_class["Lens"][1]
+
+
+def test_a_terminal_shows_the_same(result: Result) -> None:
+    """The tables for a terminal fit its usual width and name every tool."""
+    console = Console(width=118, record=True, quiet=True)
+    with console.capture() as shown:
+        for table in tables(figures(result)):
+            console.print(table)
+    assert "…" not in shown.get()
+
+
+def test_margins_are_of_the_peers_that_answered(result: Result) -> None:
+    """The differences in prose questions name the peers that can answer prose."""
+    lines = margin_lines(figures(result))
+    assert [line.split("Lens − ")[1].split(":")[0] for line in lines] == ["SQLite FTS5", "bm25s"]
+
+
+class TinyLibrary:
+    """Stands for the catalogue and its cache."""
+
+    made: Material
+
+    def corpora(self, slices: tuple[str, ...]) -> tuple[object, ...]:
+        """One stand-in a name."""
+        return tuple(type("Corpus", (), {"slice": name, "name": "tiny", "version": "1"}) for name in slices)
+
+    def material(self, corpus: object, seed: int, per_class: int) -> Material:
+        """The tiny material, whatever is asked."""
+        return self.made
+
+
+@pytest.mark.parametrize("options", [[], ["--markdown"]])
+def test_the_command_prints_tables_and_writes_figures(
+    material: Material, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str]
+) -> None:
+    """One run prints every tool on standard output and writes the same figures as JSON."""
+    monkeypatch.setattr(TinyLibrary, "made", material, raising=False)
+    monkeypatch.setattr(peers, "Library", TinyLibrary)
+    file = tmp_path / "figures.json"
+    done = CliRunner().invoke(peers.app, ["--passes", "1", "--slices", "a/b/c", "--json", str(file), *options])
+    assert done.exit_code == 0, done.output
+    written = json.loads(file.read_text())
+    for tool in written["slices"][0]["tools"]:
+        assert tool["tool"] in done.stdout
+    assert written["settings"]["passes"] == 1
+    assert "pass 1 of 1" in done.stderr
+    assert ("| --- |" in done.stdout) == bool(options)
+
+
+@pytest.mark.parametrize("slices", ["no/such/slice", ","])
+def test_an_unknown_slice_is_refused(slices: str) -> None:
+    """A slice that the catalogue lacks, or none at all, ends with exit code 2 and a hint."""
+    done = CliRunner().invoke(peers.app, ["--slices", slices])
+    assert done.exit_code == 2
+    assert "hint:" in done.stderr
+
+
+def test_figures_that_cannot_be_written_are_an_error(
+    material: Material, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A JSON file in a folder that is not there ends with exit code 2, not with a traceback."""
+    monkeypatch.setattr(TinyLibrary, "made", material, raising=False)
+    monkeypatch.setattr(peers, "Library", TinyLibrary)
+    file = tmp_path / "absent" / "figures.json"
+    done = CliRunner().invoke(peers.app, ["--passes", "1", "--slices", "a/b/c", "--json", str(file)])
+    assert done.exit_code == 2
+    assert "cannot write" in done.stderr
