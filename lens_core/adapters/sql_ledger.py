@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Column, Engine, UniqueConstraint, event
+from sqlalchemy import JSON, Column, Engine, UniqueConstraint, event, inspect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlmodel import Field, Session, SQLModel, col, create_engine, select
 
@@ -23,6 +23,9 @@ from lens_core.model import (
     NightState,
     Verdict,
 )
+
+SCHEMA_VERSION = 1
+"""Raised with every change of a table below; there is no migration yet, so another one is refused."""
 
 
 class _CandidateRow(SQLModel, table=True):
@@ -120,12 +123,25 @@ class SqlLedger:
     def __init__(self, file: Path) -> None:
         try:
             self._engine = _open_engine(file)
-            SQLModel.metadata.create_all(self._engine.execution_options(writes=True))
+            self._prepare(file)
         except (DatabaseError, OSError) as error:
             why = getattr(error, "orig", None) or error
             raise Unavailable(
                 f"the ledger {file.name} cannot be opened: {why}", "check the disk and the file"
             ) from error
+
+    def _prepare(self, file: Path) -> None:
+        """Create the tables of a new file; InvalidInput for a file of another schema."""
+        with self._engine.execution_options(writes=True).begin() as connection:
+            seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if seen == 0 and not inspect(connection).get_table_names():
+                SQLModel.metadata.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif seen != SCHEMA_VERSION:
+                raise InvalidInput(
+                    f"expected a ledger of schema {SCHEMA_VERSION}, saw schema {seen} in {file.name}",
+                    "it was made by another version of Lens: use that one, or name another folder in LENS_HOME",
+                )
 
     @contextmanager
     def _session(self, *, writes: bool = False) -> Iterator[Session]:
