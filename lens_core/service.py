@@ -128,6 +128,12 @@ class Lens:
         night = self._night_by_id(night_id)
         if night.state is not NightState.OPEN:
             raise Conflict(f"night {night_id} is closed: nothing is added to it", "start another night")
+        if night.policy_digest != self._world.rules.digest:
+            raise IntegrityError(
+                f"night {night_id} is bound to policy {night.policy_digest.short}, lens.toml now gives "
+                f"{self._world.rules.digest.short}",
+                "leave lens.toml alone while a night runs",
+            )
         return night
 
     def answers(self, night_id: str) -> tuple[Answer, ...]:

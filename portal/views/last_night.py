@@ -117,8 +117,8 @@ def _warnings(night: Night, answers: Sequence[Answer]) -> None:
     """What nobody may overlook."""
     if night.candidate.dirty:
         st.error(
-            "**DIRTY working tree.** What ran holds changes that the commit does not, so nobody else can "
-            "build what this night judged."
+            "**DIRTY working tree.** The night judged what the commit builds to; the changes that lay in the "
+            "working tree beside it were not part of what ran."
         )
     expected = reading.catalogue_slices()
     absent = [name for name in expected if name not in night.slices]

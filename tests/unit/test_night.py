@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from fakes import SLICES, build_house, digest_of
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Unavailable
 from lens_core.model import NightState, Verdict
 from lens_core.night import NightRequest
+from lens_core.service import Lens
 
 REQUEST = NightRequest(duration_minutes=0.05)
 
@@ -261,3 +263,12 @@ def test_an_unknown_slice_is_refused(house):
     with pytest.raises(Unavailable):
         house.lens.nightly_validation(REQUEST)
     assert seen
+
+
+def test_a_policy_that_changes_while_the_night_runs_is_noticed(house):
+    """Slices are judged by the policy that the night was opened with, or not at all."""
+    changed = Lens(replace(house.world, rules=replace(house.world.rules, digest=digest_of("another policy"))))
+    house.notebooks.lens = changed
+    night, answers = judged(house)
+    assert night.verdict is Verdict.ERROR
+    assert "bound to policy" in answers[SLICES[0], "slice_present"].reason
