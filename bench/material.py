@@ -77,6 +77,11 @@ class Library:
         self._catalogue: Catalogue = parse_catalogue((data / "slices.toml").read_text(encoding="utf-8"))
         self._store = CorpusStore(settings.home / "corpora", data / "definitions")
 
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The names of all slices, in catalogue order."""
+        return tuple(str(corpus.slice) for corpus in self._catalogue.corpora)
+
     def corpora(self, slices: Sequence[str]) -> tuple[Corpus, ...]:
         """The corpora of the named slices, downloaded if they are not in the cache yet."""
         by_name = {str(corpus.slice): corpus for corpus in self._catalogue.corpora}

@@ -70,7 +70,7 @@ def run(
                 absent[name] = f"{error.message} ({error.hint})"
             builds[name] = time.perf_counter() - begun
         say(f"{material.slice}: asking {len(questions)} questions for what is found")
-        found = {name: _found(tool, material) for name, tool in tools.items()}
+        found = {name: found_by(tool, material) for name, tool in tools.items()}
         times = _timed(tools, questions, passes, lambda number: say(f"{material.slice}: pass {number} of {passes}"))
     never = np.full((passes, len(questions)), np.nan)
     standings = tuple(
@@ -80,7 +80,8 @@ def run(
     return Result(material.slice, material.corpus, len(material.chunks), questions, standings)
 
 
-def _found(tool: Tool, material: Material) -> dict[str, Score]:
+def found_by(tool: Tool, material: Material) -> dict[str, Score]:
+    """Score per question of the classes that ``tool`` can answer."""
     units = UnitIndex(material.units)
     asked = [question for question in material.questions if question.query_class in tool.classes]
     return score(

@@ -144,6 +144,14 @@ def without_evidence(gates: Iterable[str]) -> tuple[Answer, ...]:
     )
 
 
+def alike(answers: Iterable[Answer]) -> tuple[tuple[Answer, ...], ...]:
+    """Answers in groups that one gate gives with the same verdict and words, in the order of their first."""
+    groups: dict[tuple[str, Verdict, str], list[Answer]] = {}
+    for answer in answers:
+        groups.setdefault((answer.gate, answer.verdict, answer.reason), []).append(answer)
+    return tuple(tuple(group) for group in groups.values())
+
+
 def verdict_of(answers: Sequence[Answer]) -> Verdict:
     """The worst verdict of the answers; INCONCLUSIVE when there are none."""
     return Verdict.worst(answer.verdict for answer in answers)

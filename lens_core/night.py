@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lens_core.catalogue import Catalogue
 from lens_core.errors import InvalidInput, LensError
-from lens_core.gates import Policy, absent_slice, verdict_of, without_evidence
+from lens_core.gates import Policy, absent_slice, alike, verdict_of, without_evidence
 from lens_core.model import (
     Answer,
     Candidate,
@@ -97,18 +97,15 @@ def reason_for(answers: Sequence[Answer]) -> str:
         waived = sum(answer.verdict is Verdict.WAIVED for answer in answers)
         return f"all {len(answers)} answers pass" + (f", {waived} of them waived" if waived else "")
     culprits = [answer for answer in answers if answer.verdict is worst]
-    groups: dict[tuple[str, str], list[str]] = {}
-    for answer in culprits:
-        groups.setdefault((answer.gate, answer.reason), []).append(answer.slice)
-    said = [f"{_place(slices)}{gate}: {reason}" for (gate, reason), slices in groups.items()]
+    said = [f"{_place(group)}{group[0].gate}: {group[0].reason}" for group in alike(culprits)]
     more = f"; and {len(said) - _WORST_SHOWN} more reasons" if len(said) > _WORST_SHOWN else ""
     return f"{len(culprits)} of {len(answers)} answers are {worst.name}: {'; '.join(said[:_WORST_SHOWN])}{more}"
 
 
-def _place(slices: Sequence[str]) -> str:
-    if len(slices) > 1:
-        return f"{len(slices)} slices "
-    return f"{slices[0]} " if slices[0] else ""
+def _place(group: Sequence[Answer]) -> str:
+    if len(group) > 1:
+        return f"{len(group)} slices "
+    return f"{group[0].slice} " if group[0].slice else ""
 
 
 def collect_evidence(store: EvidenceStore, home: Path, night: Night) -> tuple[Evidence, ...]:

@@ -6,6 +6,7 @@ from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lens_core.gates import alike
 from lens_core.model import Answer, Night, Verdict
 from lens_core.views import VERDICT_SYMBOLS, slice_gates
 
@@ -86,19 +87,16 @@ def gate_table(answers: Sequence[Answer], slices: Sequence[str]) -> RenderableTy
 
 def reasons_table(answers: Sequence[Answer]) -> RenderableType:
     """What does not pass, worst first; slices that one gate answers in the same words share a line."""
-    groups: dict[tuple[Verdict, str, str], list[Answer]] = {}
-    for answer in sorted((a for a in answers if a.verdict is not Verdict.PASS), key=lambda a: -a.verdict.value):
-        groups.setdefault((answer.verdict, answer.gate, answer.reason), []).append(answer)
+    held = sorted((a for a in answers if a.verdict is not Verdict.PASS), key=lambda a: -a.verdict.value)
     table = Table(box=None, header_style="bold", pad_edge=False)
     justify: JustifyMethod
     for heading in ("verdict", "slice", "gate", "n", "why"):
         justify = "right" if heading == "n" else "left"
         table.add_column(heading, no_wrap=heading != "why", overflow="fold", justify=justify)
-    for (verdict, gate, reason), members in groups.items():
-        counts = [a.sample_count for a in members]
-        count = f"{min(counts):,}" if min(counts) else ""
-        where = members[0].slice or "(night)" if len(members) == 1 else f"{len(members)} slices"
-        table.add_row(verdict_text(verdict), where, gate, count, reason)
+    for group in alike(held):
+        first, fewest = group[0], min(a.sample_count for a in group)
+        where = f"{len(group)} slices" if len(group) > 1 else first.slice or "(night)"
+        table.add_row(verdict_text(first.verdict), where, first.gate, f"{fewest:,}" if fewest else "", first.reason)
     return table
 
 

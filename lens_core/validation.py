@@ -105,11 +105,12 @@ class SliceValidation:
         self, candidate: Candidate, corpus: Corpus, seed: int, load_seconds: float
     ) -> tuple[list[Sample], Observed]:
         """Samples and observations of one slice; Refused or IntegrityError when the index holds the answers."""
-        record = self.index(candidate, self._builder.unpack(candidate), corpus)
+        code = self._builder.unpack(candidate)
+        record = self.index(candidate, code, corpus)
         truth = self._corpora.questions(corpus, seed, self._settings.questions_per_class)
         definitions = self._corpora.definitions(corpus)
         questions = sorted(truth.questions, key=lambda q: _shuffle_key(seed, q.question_id))
-        with self._service.serve(self._builder.unpack(candidate), record.folder) as endpoint:
+        with self._service.serve(code, record.folder) as endpoint:
             self._refuse_leaks(corpus, endpoint, seed)
             loaded = self._load.run(self._plan(endpoint, questions, load_seconds))
             outlines = self._service.outlines(endpoint, sorted({d.path for d in definitions}))

@@ -79,9 +79,9 @@ def verify(night: Night, policy: Policy, store: EvidenceStore, ledger: Ledger, h
             problems.append(f"{item.path}: expected {item.digest}, saw {seen}")
     records = SliceRecords(store, ledger, home)
     measurements = ledger.measurements(night.night_id)
-    for stored in measurements:
-        problems += _recompute(night, stored, policy, records, ledger.answers(night.night_id))
     answers = ledger.answers(night.night_id)
+    for stored in measurements:
+        problems += _recompute(night, stored, policy, records, answers)
     if night.verdict is not None and evidence and verdict_of(answers) is not night.verdict:
         problems.append(f"the verdict is recorded as {night.verdict.name}, its answers give {verdict_of(answers).name}")
     return Verification(night.night_id, len(evidence), len(measurements), tuple(problems))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,8 @@ class SqlLedger:
                         blockers=[f"night {row.night_id} ended {row.verdict or row.state}"],
                     )
             attempt = max((row.attempt for row in today), default=0) + 1
-            opened = _with_identity(night, attempt)
+            night_id = f"{night.night_date}.{attempt}"
+            opened = replace(night, night_id=night_id, attempt=attempt, folder=f"nights/{night_id}")
             session.add(_night_row(opened))
             return opened
 
@@ -291,12 +293,6 @@ def _open_row(session: Session, night_id: str) -> _NightRow:
     if row.state != NightState.OPEN.value:
         raise Conflict(f"night {night_id} is closed ({row.verdict}): nothing is added to it", "start another night")
     return row
-
-
-def _with_identity(night: Night, attempt: int) -> Night:
-    night_id = f"{night.night_date}.{attempt}"
-    values = {name: getattr(night, name) for name in Night.__dataclass_fields__}
-    return Night(**{**values, "night_id": night_id, "attempt": attempt, "folder": f"nights/{night_id}"})
 
 
 def _night_row(night: Night) -> _NightRow:

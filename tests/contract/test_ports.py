@@ -20,6 +20,7 @@ from fakes import (
 )
 from loopback import answering
 from nbformat.v4 import new_code_cell, new_notebook
+from places import PROJECT, corpora_cache
 
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.corpora import CorpusStore, digest_of_tree
@@ -33,7 +34,6 @@ from lens_core.model import Corpus, Digest
 from lens_core.night import NightRequest
 from lens_core.ports import LoadPlan
 
-PROJECT = Path(__file__).parents[2]
 both = pytest.mark.parametrize("kind", ["fake", "real"])
 
 
@@ -105,8 +105,7 @@ def test_corpora_give_questions_about_what_is_there(kind, tmp_path):
     if kind == "fake":
         store, corpus = FakeCorpora(tmp_path), CATALOGUE.corpora[0]
     else:
-        kept = PROJECT / "data" / "home" / "corpora"
-        store = CorpusStore(kept if kept.is_dir() else tmp_path, PROJECT / "data" / "definitions")
+        store = CorpusStore(corpora_cache(tmp_path), PROJECT / "data" / "definitions")
         catalogue = parse_catalogue((PROJECT / "data" / "slices.toml").read_text())
         [corpus] = catalogue.select(["backend"], ["python"], ["small"])
     assert not store.fetch([corpus]).errors

@@ -5,18 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from fakes import SLICES, build_house
+from places import PROJECT, make_home
 
 from lens_core import cli
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.errors import Refused
 from lens_core.model import NightState, Verdict
 from lens_core.night import NightRequest
-
-PROJECT = Path(__file__).parents[2]
 
 
 def run(*arguments, home=None, **changes):
@@ -139,10 +137,7 @@ FLASK = ("--repo-types", "backend", "--languages", "python", "--sizes", "small")
 
 def end_in_the_middle(tmp_path, number):
     """Start a real night, end it by a signal once it measures; its home, its exit code and its rows."""
-    home = tmp_path / "home"
-    home.mkdir()
-    if (kept := PROJECT / "data" / "home" / "corpora").is_dir():
-        (home / "corpora").symlink_to(kept)
+    home = make_home(tmp_path / "home")
     environment = {**os.environ, "LENS_HOME": str(home), "LENS_CONFIG": str(PROJECT / "lens.toml")}
     command = [sys.executable, "-m", "lens_core.cli", "nightly-validation", "--duration", "5", *FLASK]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as night:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from places import PROJECT, corpora_cache, make_home
 
 from lens_core.adapters.wheel_builder import WheelBuilder
 from lens_core.bootstrap import open_lens
@@ -18,7 +19,6 @@ from lens_core.model import Answer, Verdict
 from lens_core.night import NightRequest
 from lens_core.service import Lens
 
-PROJECT = Path(__file__).parents[2]
 SLICE = "backend/python/small"
 REQUEST = NightRequest(0.1, repo_types=("backend",), languages=("python",), sizes=("small",))
 FAULTS = {
@@ -32,17 +32,13 @@ FAULTS = {
 @pytest.fixture(scope="session")
 def corpora(tmp_path_factory):
     """Flask in a cache that the nights of this file share: the project's own, when it has one."""
-    kept = PROJECT / "data" / "home" / "corpora"
-    return kept if kept.is_dir() else tmp_path_factory.mktemp("corpora")
+    return corpora_cache(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture
 def home(tmp_path, corpora):
     """A home folder of its own, with the shared cache of corpora."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "corpora").symlink_to(corpora)
-    return home
+    return make_home(tmp_path / "home", corpora)
 
 
 def configure(folder: Path, fault: str, delay_s: float) -> Path:

@@ -1,22 +1,18 @@
 """The leak test on the real corpus and the real engine: an index that was told the answers is refused."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from places import PROJECT, make_home
 
 from lens_core.bootstrap import open_lens
 from lens_core.errors import IntegrityError
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """The project's own adapters over flask, in a home of its own."""
-    home = tmp_path_factory.mktemp("home")
-    if (kept := PROJECT / "data" / "home" / "corpora").is_dir():
-        (home / "corpora").symlink_to(kept)
+    home = make_home(tmp_path_factory.mktemp("world") / "home")
     lens = open_lens(home, PROJECT / "lens.toml")
     [corpus] = lens.select_corpora(("backend",), ("python",), ("small",))
     lens.fetch_corpora((corpus,)).raise_first()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lens_core.gates import Bound, Gate, Policy, Subject, absent_slice, judge, verdict_of, without_evidence
+from lens_core.gates import Bound, Gate, Policy, Subject, absent_slice, alike, judge, verdict_of, without_evidence
 from lens_core.model import Answer, Measurement, Metric, Verdict
 
 RATIO = Gate("tail_ratio", Bound.AT_MOST, 2.0, 1000)
@@ -91,3 +91,11 @@ def test_an_answer_holds_no_nan():
 def test_a_rule_reads_as_words():
     """Reasons name the rule with its sign."""
     assert (RATIO.rule, RECALL.rule, CPU.rule) == ("≤ 2", "≥ 0.85", "< 0.7")
+
+
+def test_answers_that_say_the_same_stand_together():
+    """One gate's equal words are one group, another verdict or reason is another, first come first."""
+    twice = [Answer("g", name, Verdict.ERROR, "gone") for name in ("a", "b")]
+    other = Answer("g", "c", Verdict.FAIL, "gone")
+    assert alike([twice[0], other, twice[1]]) == ((twice[0], twice[1]), (other,))
+    assert alike([]) == ()
