@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lens_core.adapters.clock import SystemClock
+from lens_core.adapters.control_process import ControlProcess
 from lens_core.adapters.corpora import CorpusStore
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.load import OpenLoopLoad
@@ -46,6 +47,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
         builder=builder,
         corpora=corpora,
         service=ServiceProcess(service.index, service.serve, service.index_timeout_s, service.start_timeout_s),
+        control=ControlProcess(),
         load=OpenLoopLoad(),
         store=store,
         indexes=home / "indexes",
@@ -58,6 +60,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             cores=service.cores,
             memory_budget_mb=service.memory_budget_mb,
         ),
+        policy=settings.policy.policy(),
         service_key=json.dumps(service.index),
     )
     return Lens(

@@ -149,7 +149,9 @@ def corpora_fetch(
 def nightly_validation(  # noqa: PLR0913  (a command's options)
     *,
     version: Annotated[str, typer.Option(help="The candidate to judge. Default: what the commit builds to.")] = "",
-    baseline: Annotated[str, typer.Option(help="The version to compare with; it must have a judged night.")] = "",
+    baseline: Annotated[
+        str, typer.Option(help="The version to compare with: an earlier candidate, measured beside.")
+    ] = "",
     duration: Annotated[float, typer.Option(help="Minutes of load over all slices, shared evenly.")] = 120.0,
     repo_types: RepoTypes = "",
     languages: Languages = "",

@@ -18,8 +18,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from lens_core.errors import InvalidInput
 from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest
+from lens_core.rounds import LatencyRules
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Table(BaseModel):
@@ -35,6 +37,7 @@ class GateSettings(_Table):
     below: float | None = Field(default=None, allow_inf_nan=False)
     min_samples: int = Field(ge=1)
     needs_baseline: bool = False
+    interval: bool = False
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
@@ -49,12 +52,35 @@ class GateSettings(_Table):
     def gate(self) -> Gate:
         """The gate that this table describes."""
         [(bound, threshold)] = self._bounds()
-        return Gate(self.name, bound, threshold, self.min_samples, self.needs_baseline)
+        return Gate(self.name, bound, threshold, self.min_samples, self.needs_baseline, self.interval)
+
+
+class LatencySettings(_Table):
+    """``[policy.latency]``: how latency is measured, and how sure a verdict must be; see ``LatencyRules``."""
+
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    looks: int = Field(ge=1, le=10)
+    min_blocks: int = Field(ge=2)
+    max_blocks: int = Field(ge=2)
+    max_design_effect: PositiveFloat
+    pane_seconds: PositiveFloat
+    control_rate_per_s: PositiveFloat
+    stall_ms: PositiveFloat
+    max_set_aside: Annotated[float, Field(ge=0, lt=1)]
+    max_send_lag: PositiveFloat
+    min_achieved_rate: Share
+
+    @model_validator(mode="after")
+    def _blocks_in_order(self) -> Self:
+        if self.min_blocks > self.max_blocks:
+            raise ValueError(f"min_blocks {self.min_blocks} is above max_blocks {self.max_blocks}")
+        return self
 
 
 class PolicySettings(_Table):
     """``[policy]``: what a night is judged by."""
 
+    latency: LatencySettings
     gates: tuple[GateSettings, ...] = Field(min_length=1)
     first_release: str = ""
     not_yet_measured: tuple[str, ...] = ()
@@ -68,7 +94,8 @@ class PolicySettings(_Table):
 
     def policy(self) -> Policy:
         """The policy as the pure core knows it."""
-        return Policy(tuple(gate.gate() for gate in self.gates), self.first_release)
+        gates = tuple(gate.gate() for gate in self.gates)
+        return Policy(gates, self.first_release, LatencyRules(**self.latency.model_dump()))
 
 
 class LoadSettings(_Table):

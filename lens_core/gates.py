@@ -6,10 +6,11 @@ answers of their own, and none of them passes (first law).
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lens_core.model import Answer, Measurement, Metric, Verdict
+from lens_core.model import Answer, Interval, Measurement, Metric, Verdict
+from lens_core.rounds import LatencyRules
 
 
 class Bound(StrEnum):
@@ -35,13 +36,18 @@ _SIGNS = {Bound.AT_MOST: "≤", Bound.AT_LEAST: "≥", Bound.BELOW: "<"}
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One rule: the metric's value must hold against the threshold, on at least ``min_samples``."""
+    """One rule: the metric's value must hold against the threshold, on at least ``min_samples``.
+
+    With ``interval`` the whole confidence interval must hold; one that straddles the threshold is
+    INCONCLUSIVE (third law), and a run that was no measurement is an ERROR.
+    """
 
     name: str
     bound: Bound
     threshold: float
     min_samples: int
     needs_baseline: bool = False
+    interval: bool = False
 
     @property
     def rule(self) -> str:
@@ -56,10 +62,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The gates of a night, and the version (if any) that is allowed to have no baseline."""
+    """The gates of a night, the version (if any) that is allowed to have no baseline, and how latency is measured."""
 
     gates: tuple[Gate, ...]
     first_release: str = ""
+    latency: LatencyRules = field(default_factory=LatencyRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def judge(measurement: Measurement, policy: Policy, subject: Subject) -> tuple[A
 
 def _judge_gate(gate: Gate, measurement: Measurement, policy: Policy, subject: Subject) -> Answer:
     metric = measurement.get(gate.name)
-    verdict, reason = _weigh(gate, metric, policy, subject)
+    verdict, reason = _weigh(gate, metric, measurement.invalid, policy, subject)
     finite = metric.value if metric.value is not None and math.isfinite(metric.value) else None
     return Answer(
         gate=gate.name,
@@ -100,28 +107,59 @@ def _judge_gate(gate: Gate, measurement: Measurement, policy: Policy, subject: S
         sign=gate.sign,
         sample_count=metric.sample_count,
         evidence=measurement.evidence,
+        interval=metric.interval,
     )
 
 
-def _weigh(  # noqa: PLR0911  (a table of cases, each an answer of its own)
-    gate: Gate, metric: Metric, policy: Policy, subject: Subject
-) -> tuple[Verdict, str]:
+def _weigh(gate: Gate, metric: Metric, invalid: Sequence[str], policy: Policy, subject: Subject) -> tuple[Verdict, str]:
     if gate.needs_baseline and not subject.has_baseline:
         if policy.first_release == subject.version:
             return Verdict.WAIVED, f"waived: policy names {subject.version} as the first release, there is no baseline"
-        return Verdict.INCONCLUSIVE, "no baseline: name one with --baseline VERSION that has a judged night"
+        return Verdict.INCONCLUSIVE, "no baseline: name one with --baseline VERSION"
+    if gate.interval and invalid:
+        return Verdict.ERROR, f"the run is invalid: {'; '.join(invalid)}"
     if metric.value is None:
         return Verdict.ERROR, f"nothing was measured for {gate.name}"
     if not math.isfinite(metric.value):
         return Verdict.ERROR, f"{gate.name} is {metric.value}, which is no number to judge"
+    return _hold(gate, metric.value, metric, policy.latency)
+
+
+def _hold(gate: Gate, value: float, metric: Metric, rules: LatencyRules) -> tuple[Verdict, str]:
+    """A finite value against the gate, on the samples and blocks that it asks for."""
     if metric.sample_count < gate.min_samples:
         return (
             Verdict.INCONCLUSIVE,
-            f"{metric.value:.4g} from {metric.sample_count} samples, at least {gate.min_samples} are needed",
+            f"{value:.4g} from {metric.sample_count} samples, at least {gate.min_samples} are needed",
         )
-    if gate.bound.holds(metric.value, gate.threshold):
-        return Verdict.PASS, f"{metric.value:.4g} {gate.rule}"
-    return Verdict.FAIL, f"{metric.value:.4g} is not {gate.rule}"
+    if not gate.interval:
+        if gate.bound.holds(value, gate.threshold):
+            return Verdict.PASS, f"{value:.4g} {gate.rule}"
+        return Verdict.FAIL, f"{value:.4g} is not {gate.rule}"
+    interval = metric.interval
+    if interval is None or interval.blocks < rules.min_blocks:
+        seen = interval.blocks if interval else "fewer"
+        return Verdict.INCONCLUSIVE, f"{value:.4g} from {seen} blocks of time, at least {rules.min_blocks} are needed"
+    return _hold_interval(gate, value, interval, rules)
+
+
+def _hold_interval(gate: Gate, value: float, interval: Interval, rules: LatencyRules) -> tuple[Verdict, str]:
+    """PASS when the worst that the interval allows holds, FAIL when even the best does not."""
+    best, worst = interval.low, interval.high
+    if gate.bound is Bound.AT_LEAST:
+        best, worst = worst, best
+    said = f"{value:.4g}, {interval.confidence:.1%} sure between {interval.low:.4g} and {interval.high:.4g}"
+    if not gate.bound.holds(best, gate.threshold):
+        return Verdict.FAIL, f"{said}: not {gate.rule}"
+    if not gate.bound.holds(worst, gate.threshold):
+        return Verdict.INCONCLUSIVE, f"{said}: may or may not be {gate.rule}; a longer --duration narrows it"
+    if not interval.design_effect <= rules.max_design_effect:
+        return Verdict.INCONCLUSIVE, (
+            f"{said}, but its blocks of time are not independent (they vary {interval.design_effect:.3g} times as much "
+            f"as independent requests would, at most {rules.max_design_effect:g} can be believed): "
+            "a longer --duration makes longer blocks"
+        )
+    return Verdict.PASS, f"{said}: {gate.rule}"
 
 
 def absent_slice(slice_name: str, verdict: Verdict, reason: str) -> Answer:

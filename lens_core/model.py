@@ -223,10 +223,31 @@ class Answer:
     sample_count: int = 0
     evidence: str = ""
     sign: str = ""
+    interval: "Interval | None" = None
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"an answer's value must be finite, saw {self.value} for {self.gate}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Between which bounds a value lies, ``confidence`` sure (0 to 1, both sides together).
+
+    ``power`` is how surely the run behind it would have failed a service 10 % beyond the limit, and
+    ``design_effect`` how much more the value varies than if its requests were independent.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    power: float
+    blocks: int
+    design_effect: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"expected finite bounds in order, saw {self.low} and {self.high}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +257,7 @@ class Metric:
     name: str
     value: float | None
     sample_count: int
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +267,19 @@ class Measurement:
     Names: ``p50_ms p90_ms p95_ms p99_ms p999_ms max_ms tail_ratio service_p95_ms service_p99_ms
     send_lag_p99_ms achieved_rate_per_s error_rate recall_at_50 recall_at_50_<class> ndcg_at_10
     ndcg_at_10_<class> span_coverage hit_validity definition_coverage cpu_share memory_share
-    rss_peak_mb index_seconds``; with a baseline also ``p95_vs_baseline p99_vs_baseline``
-    (ratios) and ``recall_at_50_vs_baseline ndcg_at_10_vs_baseline`` (paired relative changes).
-    ``evidence`` is the digest of the raw samples that the numbers are recomputed from.
+    rss_peak_mb index_seconds set_aside_share control_p99_ms``; with a baseline also ``p95_vs_baseline p99_vs_baseline``
+    (ratios), ``baseline_p95_ms baseline_p99_ms``, and ``recall_at_50_vs_baseline
+    ndcg_at_10_vs_baseline`` (paired relative changes). ``set_aside_share`` is the share of rounds in
+    which the control stalled.
+    ``evidence`` is the digest of the raw samples that the numbers are recomputed from; ``invalid``
+    says why the run is no measurement of latency, one reason each, empty when it is one.
     """
 
     slice: str
     corpus: str
     metrics: tuple[Metric, ...]
     evidence: str
+    invalid: tuple[str, ...] = ()
 
     def get(self, name: str) -> Metric:
         """The metric called ``name``; one without a value when it was not measured."""
@@ -284,7 +310,7 @@ class Night:
     night_date: date
     attempt: int
     candidate: Candidate
-    baseline_night: str
+    baseline: Candidate | None
     policy_digest: Digest
     dataset_digest: Digest
     slices: tuple[str, ...]

@@ -22,6 +22,7 @@ from lens_core.model import (
     Evidence,
     Night,
     NightState,
+    Slice,
     Verdict,
 )
 from lens_core.ports import (
@@ -109,13 +110,14 @@ def _place(group: Sequence[Answer]) -> str:
 
 
 def collect_evidence(store: EvidenceStore, home: Path, night: Night) -> tuple[Evidence, ...]:
-    """Every file of the night's folder, what its pages load, the wheel, and the indexes that were asked."""
+    """Every file of the night's folder, what its pages load, the wheels, and the indexes that were asked."""
     folder = home / night.folder
     files = [folder / name for name in store.file_digests(folder)]
     files += sorted((home / "nights" / "assets").glob("*.js"))
-    files += sorted((home / "artifacts" / night.candidate.digest.hex).glob("*.whl"))
-    for observed in sorted(folder.glob("*/measurement.json")):
-        files += [home / "indexes" / name for name in sorted(store.read_observed(observed).index_files)]
+    for release in filter(None, (night.candidate, night.baseline)):
+        files += sorted((home / "artifacts" / release.digest.hex).glob("*.whl"))
+    indexes = {name for name in night.slices for name in store.index_files(folder / Slice.parse(name).slug)}
+    files += [home / "indexes" / name for name in sorted(indexes)]
     return tuple(Evidence(f.relative_to(home).as_posix(), store.digest(f), f.stat().st_size) for f in files)
 
 
@@ -147,6 +149,7 @@ class NightRun:
                 f"night {night.night_id}: {candidate.version} {candidate.digest.short} of commit "
                 f"{candidate.commit[:12]}{dirty}; {len(self._corpora)} of {len(world.catalogue.corpora)} slices, "
                 f"seed {night.seed}"
+                + (f"; baseline {night.baseline.version} {night.baseline.digest.short}" if night.baseline else "")
             )
             try:
                 answers, evidence = self._judge(night)
@@ -172,28 +175,21 @@ class NightRun:
         ledger.add_candidate(built, self._world.clock.now())
         return built
 
-    def _baseline_night(self, candidate: Candidate) -> str:
-        """The newest night of the baseline that asked the same questions; InvalidInput when there is none."""
+    def _baseline(self, candidate: Candidate) -> Candidate | None:
+        """The newest other candidate of the version to compare with; InvalidInput when there is none."""
         wanted = self._request.baseline
         if not wanted:
-            return ""
-        usable = [
-            night
-            for night in self._world.ledger.nights()
-            if night.candidate.version == wanted
-            and night.candidate.digest != candidate.digest
-            and night.state is NightState.CLOSED
-            and night.verdict is not Verdict.ERROR
-            and night.dataset_digest == self._world.dataset_digest
-            and night.seed == self._request.seed
-        ]
-        if not usable:
+            return None
+        known = [c for c in self._world.ledger.candidates() if c.digest != candidate.digest]
+        found = next((c for c in known if c.version == wanted), None)
+        if found is None:
+            versions = ", ".join(sorted({c.version for c in known})) or "none"
             raise InvalidInput(
-                f"no other candidate of version {wanted} has a judged night with seed {self._request.seed} "
-                "over today's corpora",
-                "`lens nights` lists the nights; a baseline is judged before it is compared with",
+                f"there is no other candidate of version {wanted}",
+                f"known beside {candidate.version} {candidate.digest.short}: {versions}; "
+                "a night of its own makes a version known",
             )
-        return usable[0].night_id
+        return found
 
     def _open(self, candidate: Candidate) -> Night:
         now = self._world.clock.now()
@@ -202,7 +198,7 @@ class NightRun:
             night_date=now.astimezone(UTC).date(),
             attempt=0,
             candidate=candidate,
-            baseline_night=self._baseline_night(candidate),
+            baseline=self._baseline(candidate),
             policy_digest=self._world.rules.digest,
             dataset_digest=self._world.dataset_digest,
             slices=tuple(str(corpus.slice) for corpus in self._corpora),
@@ -233,14 +229,15 @@ class NightRun:
         world = self._world
         fetched = world.corpora.fetch(self._corpora, on_progress=self._on_fetch)
         failures = {name: explain(error) for name, error in fetched.errors.items()}
-        code = world.builder.unpack(night.candidate)
+        releases = [(c, world.builder.unpack(c)) for c in (night.candidate, night.baseline) if c is not None]
 
         def prepare(corpus: Corpus) -> tuple[str, str]:
             name = str(corpus.slice)
             if name in failures:
                 return name, failures[name]
             try:
-                world.validation.index(night.candidate, code, corpus)
+                for release, code in releases:
+                    world.validation.index(release, code, corpus)
             except LensError as error:
                 return name, explain(error)
             self._say(f"  prepared {name} ({corpus.name} {corpus.version})")

@@ -10,7 +10,7 @@ from typing import Protocol
 import pandas as pd
 
 from lens_core.errors import LensError
-from lens_core.measure import Observed, Sample
+from lens_core.measure import SliceRun
 from lens_core.model import (
     Answer,
     Candidate,
@@ -143,24 +143,47 @@ class ServiceUnderTest(Protocol):
         """Path → (name, start line, end line) of its definitions as the service lists them."""
 
 
+class Control(Protocol):
+    """A service that does nothing, or always the same: its stalls are the machine's."""
+
+    def serve(self) -> AbstractContextManager[str]:
+        """Run it until the context ends; its address. It answers ``/noop`` and ``/work``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """``count`` requests to the service of number ``target``, with the questions from ``first_question`` on."""
+
+    target: int
+    first_question: int
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """An open-loop run: ``total`` requests at ``rate_per_s``, cycling through the questions."""
+    """An open-loop run: pane after pane at ``rate_per_s``, cycling through the questions.
 
-    url: str
-    pid: int
+    The control is asked at its own rate all along. ``warmup`` requests go to each service first.
+    """
+
+    services: tuple[Endpoint, ...]
+    panes: tuple[Pane, ...]
     questions: tuple[tuple[str, str], ...]
     rate_per_s: float
-    total: int
+    control_url: str
+    control_rate_per_s: float
     warmup: int
     timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSample:
-    """One request. Times in seconds from the run's start; ``status`` 0 means no answer at all."""
+    """One request of the pane of number ``pane``. Times in seconds from the run's start.
 
-    seq: int
+    ``status`` 0 means no answer at all. A sample of the control has its kind in place of a question.
+    """
+
+    pane: int
     question_id: str
     intended_s: float
     sent_s: float
@@ -170,18 +193,25 @@ class LoadSample:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadRun:
-    """What a load run saw: samples, distinct bodies by digest, and the service's resources."""
+class Usage:
+    """Processor time of one service over a run, and its resident memory from time to time."""
 
-    samples: tuple[LoadSample, ...]
-    bodies: Mapping[str, bytes]
     cpu_seconds: float
-    wall_seconds: float
     rss_bytes: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LoadRun:
+    """What a load run saw: samples of services and control, bodies by digest, and each service's resources."""
+
+    samples: tuple[LoadSample, ...]
+    control: tuple[LoadSample, ...]
+    bodies: Mapping[str, bytes]
+    usage: tuple[Usage, ...]
+
+
 class LoadGenerator(Protocol):
-    """Asks a running service questions on a schedule that does not wait for answers."""
+    """Asks running services questions on a schedule that does not wait for answers."""
 
     def run(self, plan: LoadPlan) -> LoadRun:
         """Carry the plan out. Unavailable when the generator itself fails."""
@@ -264,20 +294,20 @@ class Ledger(Protocol):
 class EvidenceStore(Protocol):
     """Files that verdicts rest on."""
 
-    def write_samples(self, file: Path, samples: Sequence[Sample]) -> None:
-        """Write raw samples, whole or not at all."""
+    def write_run(self, folder: Path, run: SliceRun) -> None:
+        """Write all that a slice's run left behind, each file whole or not at all."""
 
-    def read_samples(self, file: Path) -> tuple[Sample, ...]:
-        """Read them back; IntegrityError when they are missing or unreadable."""
+    def read_run(self, folder: Path) -> SliceRun:
+        """Read it back; IntegrityError when a file is missing or unreadable."""
 
-    def frame(self, file: Path) -> pd.DataFrame:
-        """The samples as a table."""
+    def samples_digest(self, folder: Path) -> Digest:
+        """SHA-256 of the candidate's samples of a run; IntegrityError when they are missing."""
 
-    def write_observed(self, file: Path, observed: Observed) -> None:
-        """Write what was observed beside the samples."""
+    def frame(self, folder: Path) -> pd.DataFrame:
+        """The candidate's samples of a run as a table."""
 
-    def read_observed(self, file: Path) -> Observed:
-        """Read it back; IntegrityError when it is missing or unreadable."""
+    def index_files(self, folder: Path) -> Mapping[str, str]:
+        """What a run's record says of the indexes that were asked: file name → SHA-256; empty without a record."""
 
     def write_text(self, file: Path, text: str) -> None:
         """Write a text file, whole or not at all."""

@@ -33,7 +33,7 @@ class Lens:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._records = SliceRecords(world.store, world.ledger, world.home)
+        self._records = SliceRecords(world.store, world.home)
 
     # --- running a night ------------------------------------------------------------------------
 
@@ -61,19 +61,19 @@ class Lens:
 
     # --- what the notebooks call ----------------------------------------------------------------
 
-    def measure_slice(self, night_id: str, slice_name: str) -> Measurement:
-        """Index, ask and measure one slice of an open night; its raw samples are stored before this returns."""
+    def measure_slice(self, night_id: str, slice_name: str, say: Say = print) -> Measurement:
+        """Index, ask and measure one slice of an open night; its raw samples are stored before this returns.
+
+        ``say`` is told of every look at the intervals.
+        """
         night, world = self._open_night(night_id), self._world
         corpus = next((c for c in world.catalogue.corpora if str(c.slice) == slice_name), None)
         if corpus is None or slice_name not in night.slices:
             raise InvalidInput(f"night {night_id} has no slice {slice_name}", f"it has {', '.join(night.slices)}")
         seconds = night.duration_minutes * 60 / len(night.slices)
-        samples, observed = world.validation.run(night.candidate, corpus, night.seed, seconds)
-        folder = self._records.folder(night, slice_name)
-        folder.mkdir(parents=True, exist_ok=True)
-        world.store.write_samples(folder / "samples.parquet", samples)
-        world.store.write_observed(folder / "measurement.json", observed)
-        return self._records.measured(night, slice_name, self._records.baseline_of(night))
+        run = world.validation.run(night.candidate, night.baseline, corpus, night.seed, seconds, say)
+        world.store.write_run(self._records.folder(night, slice_name), run)
+        return self._records.measured(night, slice_name, world.rules.policy)
 
     def judge_slice(self, night_id: str, measurement: Measurement) -> tuple[Answer, ...]:
         """What the gates say of a measured slice."""
@@ -82,7 +82,7 @@ class Lens:
     def record_slice(self, night_id: str, measurement: Measurement) -> Verdict:
         """Write the slice's verdict row, judged from what is stored; the last thing that its notebook does."""
         night = self._open_night(night_id)
-        stored = self._records.measured(night, measurement.slice, self._records.baseline_of(night))
+        stored = self._records.measured(night, measurement.slice, self._world.rules.policy)
         if stored != measurement:
             raise IntegrityError(
                 f"the measurement of {measurement.slice} is not what its stored samples give",
@@ -164,8 +164,7 @@ class Lens:
 
     def samples(self, night_id: str, slice_name: str) -> pd.DataFrame:
         """The raw samples of one slice, a row per request; IntegrityError when they are gone."""
-        folder = self._records.folder(self._night_by_id(night_id), slice_name)
-        return self._world.store.frame(folder / "samples.parquet")
+        return self._world.store.frame(self._records.folder(self._night_by_id(night_id), slice_name))
 
     def catalogue_slices(self) -> tuple[str, ...]:
         """The names of all slices, in catalogue order."""

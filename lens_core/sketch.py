@@ -255,6 +255,28 @@ def _representatives(bins: NDArray[np.int64], shift: int) -> NDArray[np.float64]
     return np.where(normal, middle, 0.0)
 
 
+def block_counts(
+    values: NDArray[np.float64], blocks: NDArray[np.int64], count: int, resolution: Resolution
+) -> tuple[int, NDArray[np.int64]]:
+    """One histogram per block: the first bin's number, and counts of shape (``count``, bins).
+
+    ``blocks`` says for each value which of the ``count`` histograms it belongs to. ValueError for bad values.
+    """
+    shift = MANTISSA_BITS - resolution.value
+    array = np.ascontiguousarray(values, dtype=np.float64) + 0.0
+    if not array.size:
+        return 0, np.zeros((count, 0), dtype=np.int64)
+    first, total = count_bins(array, shift)  # it refuses what is bad
+    places = (array.view(np.int64) >> shift) - first + blocks * total.size
+    return first, np.bincount(places, minlength=count * total.size).reshape(count, total.size)
+
+
+def bin_edges(first: int, count: int, resolution: Resolution) -> NDArray[np.float64]:
+    """The lower edges of ``count`` bins from number ``first`` on, and the upper edge of the last."""
+    bins = np.arange(first, first + count + 1, dtype=np.int64)
+    return (bins << (MANTISSA_BITS - resolution.value)).view(np.float64)
+
+
 def _write(out: bytearray, number: int) -> None:
     while number >= _CONTINUES:
         out.append(number & 0x7F | _CONTINUES)

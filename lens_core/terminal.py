@@ -104,7 +104,7 @@ def night_lines(night: Night) -> Text:
     """What a night is bound to."""
     candidate = night.candidate
     dirty = "  (dirty: the working tree held changes that are not in it)" if candidate.dirty else ""
-    baseline = night.baseline_night or "none"
+    baseline = f"{night.baseline.version}  {night.baseline.digest}" if night.baseline else "none"
     return Text(
         f"night      {night.night_id}  ({len(night.slices)} slices, seed {night.seed}, "
         f"{night.duration_minutes:g} min of load)\n"

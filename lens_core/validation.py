@@ -6,25 +6,30 @@ Everything here goes through ports; what it decides is only the order of things.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lens_core.errors import IntegrityError, LensError
-from lens_core.measure import Observed, Sample
+from lens_core.gates import Policy
+from lens_core.load_session import Loaded, LoadSession, Say, timing_of_load
+from lens_core.measure import ControlSample, Observed, Sample, SliceRun
 from lens_core.model import Candidate, Corpus, Hit, Question
 from lens_core.ports import (
     Builder,
+    Control,
     Corpora,
     Endpoint,
     EvidenceStore,
     LoadGenerator,
     LoadPlan,
-    LoadRun,
     LoadSample,
     QuestionSet,
     ServiceUnderTest,
 )
-from lens_core.quality import Coverage, RankedAnswer, SpanTruth, UnitIndex, rank_answer, score
+from lens_core.quality import RankedAnswer, SpanTruth, UnitIndex, rank_answer, score
+from lens_core.rounds import RunPlan, plan_run
 
 _HTTP_OK = 200
 _MB = 1024 * 1024
@@ -61,19 +66,23 @@ class SliceValidation:
         builder: Builder,
         corpora: Corpora,
         service: ServiceUnderTest,
+        control: Control,
         load: LoadGenerator,
         store: EvidenceStore,
         indexes: Path,
         settings: SliceSettings,
+        policy: Policy,
         service_key: str,
     ) -> None:
         self._builder = builder
         self._corpora = corpora
         self._service = service
+        self._control = control
         self._load = load
         self._store = store
         self._indexes = indexes
         self._settings = settings
+        self._policy = policy
         self._service_key = service_key
 
     def index(self, candidate: Candidate, code: Path, corpus: Corpus) -> IndexRecord:
@@ -102,56 +111,67 @@ class SliceValidation:
         return IndexRecord(folder, raw["seconds"], raw["files"])
 
     def run(
-        self, candidate: Candidate, corpus: Corpus, seed: int, load_seconds: float
-    ) -> tuple[list[Sample], Observed]:
-        """Samples and observations of one slice; Refused or IntegrityError when the index holds the answers."""
-        code = self._builder.unpack(candidate)
-        record = self.index(candidate, code, corpus)
+        self, candidate: Candidate, baseline: Candidate | None, corpus: Corpus, seed: int, seconds: float, say: Say
+    ) -> SliceRun:
+        """Ask the candidate, and the baseline beside it, for about ``seconds`` of load together.
+
+        IntegrityError when an index holds the answers.
+        """
+        releases = (candidate,) if baseline is None else (candidate, baseline)
         truth = self._corpora.questions(corpus, seed, self._settings.questions_per_class)
         definitions = self._corpora.definitions(corpus)
         questions = sorted(truth.questions, key=lambda q: _shuffle_key(seed, q.question_id))
-        with self._service.serve(code, record.folder) as endpoint:
-            self._refuse_leaks(corpus, endpoint, seed)
-            loaded = self._load.run(self._plan(endpoint, questions, load_seconds))
-            outlines = self._service.outlines(endpoint, sorted({d.path for d in definitions}))
+        plan = plan_run(len(questions), self._settings.rate_per_s, seconds, len(releases), self._policy.latency)
+        with ExitStack() as running:
+            records, served = [], []
+            for release in releases:
+                code = self._builder.unpack(release)
+                records.append(self.index(release, code, corpus))
+                served.append(running.enter_context(self._service.serve(code, records[-1].folder)))
+                self._refuse_leaks(release, corpus, served[-1], seed)
+            control_url = running.enter_context(self._control.serve())
+            template = self._template(served, questions, control_url)
+            loaded = LoadSession(self._load, template, plan, self._policy, say).run()
+            outlines = self._service.outlines(served[0], sorted({d.path for d in definitions}))
         hits = {digest: read_hits(body) for digest, body in loaded.bodies.items()}
-        span_truth = SpanTruth(definitions, self._file_lines(corpus))
-        observed = self._observe(
-            corpus,
-            record,
-            loaded,
-            len(questions),
-            span_truth.hit_validity(hit for found in hits.values() for hit in found or ()),
-            span_truth.definition_coverage(outlines),
+        samples, *others = (build_samples(asked, hits, truth) for asked in loaded.samples)
+        spans = SpanTruth(definitions, self._file_lines(corpus))
+        mine = {sample.body for sample in loaded.samples[0]}
+        observed = Observed(
+            **self._observed(corpus, records, loaded, plan),
+            question_count=len(questions),
+            hit_validity=spans.hit_validity(hit for body in sorted(mine) for hit in hits[body] or ()),
+            definition_coverage=spans.definition_coverage(outlines),
         )
-        return build_samples(loaded.samples, hits, truth), observed
+        control = tuple(_control_samples(loaded.control))
+        return SliceRun(tuple(samples), tuple(others[0]) if others else None, control, observed)
 
-    def _plan(self, endpoint: Endpoint, questions: Sequence[Question], load_seconds: float) -> LoadPlan:
-        """Every question is asked at least once, however short the load is meant to be."""
-        total = max(len(questions), round(self._settings.rate_per_s * load_seconds))
+    def _template(self, served: Sequence[Endpoint], questions: Sequence[Question], control_url: str) -> LoadPlan:
         return LoadPlan(
-            url=endpoint.url,
-            pid=endpoint.pid,
+            services=tuple(served),
+            panes=(),
             questions=tuple((q.question_id, q.text) for q in questions),
             rate_per_s=self._settings.rate_per_s,
-            total=total,
+            control_url=control_url,
+            control_rate_per_s=self._policy.latency.control_rate_per_s,
             warmup=self._settings.warmup_requests,
             timeout_s=self._settings.request_timeout_s,
         )
 
-    def _refuse_leaks(self, corpus: Corpus, endpoint: Endpoint, seed: int) -> None:
+    def _refuse_leaks(self, release: Candidate, corpus: Corpus, endpoint: Endpoint, seed: int) -> None:
         """An index that knows held-out text would be asked for what it was told."""
         expected = str(self._corpora.tree_digest(corpus))
         if endpoint.content_digest != expected:
             raise IntegrityError(
-                f"leak: expected an index of the stripped tree ({expected}), the service says that it holds "
+                f"leak: expected an index of the stripped tree ({expected}), {release.version} says that it holds "
                 f"{endpoint.content_digest or 'nothing it can name'}",
                 "index the stripped tree: docstrings are the answers",
             )
         for probe in self._corpora.held_out(corpus, seed, self._settings.leak_probes):
             if probe.path in self._service.search_paths(endpoint, f'"{probe.sentence}"'):
                 raise IntegrityError(
-                    f"leak: the index finds the held-out sentence {probe.sentence!r} in {probe.path}",
+                    f"leak: the index of {release.version} finds the held-out sentence {probe.sentence!r} "
+                    f"in {probe.path}",
                     "index the stripped tree: docstrings are the answers",
                 )
 
@@ -160,29 +180,38 @@ class SliceValidation:
         files = (path for path in sorted(tree.rglob("*")) if path.is_file())
         return {f.relative_to(tree).as_posix(): f.read_text(encoding="utf-8").split("\n") for f in files}
 
-    def _observe(
-        self,
-        corpus: Corpus,
-        record: IndexRecord,
-        loaded: LoadRun,
-        questions: int,
-        validity: Coverage,
-        coverage: Coverage,
-    ) -> Observed:
-        return Observed(
-            corpus=f"{corpus.name} {corpus.version}",
-            content_digest=str(self._corpora.tree_digest(corpus)),
-            question_count=questions,
-            index_seconds=record.seconds,
-            load_seconds=loaded.wall_seconds,
-            cpu_seconds=loaded.cpu_seconds,
-            cores=self._settings.cores,
-            rss_peak_mb=max(loaded.rss_bytes, default=0) / _MB,
-            memory_budget_mb=self._settings.memory_budget_mb,
-            resource_samples=len(loaded.rss_bytes),
-            hit_validity=validity,
-            definition_coverage=coverage,
-            index_files={f"{record.folder.name}/{name}": digest for name, digest in record.files.items()},
+    def _observed(
+        self, corpus: Corpus, records: Sequence[IndexRecord], loaded: Loaded, plan: RunPlan
+    ) -> dict[str, Any]:
+        """What was observed beside samples and spans; resources are the candidate's."""
+        return {
+            "corpus": f"{corpus.name} {corpus.version}",
+            "content_digest": str(self._corpora.tree_digest(corpus)),
+            "index_seconds": records[0].seconds,
+            "rate_per_s": self._settings.rate_per_s,
+            "load_seconds": len(loaded.rounds) * plan.pane_requests / self._settings.rate_per_s,
+            "cpu_seconds": loaded.cpu_seconds,
+            "cores": self._settings.cores,
+            "rss_peak_mb": max(loaded.rss_bytes, default=0) / _MB,
+            "memory_budget_mb": self._settings.memory_budget_mb,
+            "resource_samples": len(loaded.rss_bytes),
+            "plan": plan,
+            "rounds": loaded.rounds,
+            "looks": loaded.looks,
+            "index_files": {f"{r.folder.name}/{name}": digest for r in records for name, digest in r.files.items()},
+        }
+
+
+def _control_samples(asked: Sequence[LoadSample]) -> Iterable[ControlSample]:
+    timing = timing_of_load(asked)
+    for sample, latency_ms, lag_ms in zip(asked, timing.latency_ms, timing.lag_ms, strict=True):
+        yield ControlSample(
+            round_number=sample.pane,
+            kind=sample.question_id,
+            intended_s=sample.intended_s,
+            latency_ms=float(latency_ms),
+            lag_ms=float(lag_ms),
+            status=sample.status,
         )
 
 
@@ -219,7 +248,7 @@ def build_samples(
     nothing: tuple[Hit, ...] = ()
     rated: dict[tuple[str, str], tuple[RankedAnswer, str, int, float, float]] = {}
     samples = []
-    for request in raw:
+    for seq, request in enumerate(raw):
         question = questions[request.question_id]
         found = hits.get(request.body) if request.status == _HTTP_OK else nothing
         key = (request.question_id, request.body if found else "")
@@ -231,7 +260,8 @@ def build_samples(
         answer, digest, hit_count, recall, ndcg = rated[key]
         samples.append(
             Sample(
-                seq=request.seq,
+                seq=seq,
+                round_number=request.pane,
                 question_id=question.question_id,
                 query_class=question.query_class,
                 intended_s=request.intended_s,

@@ -368,17 +368,19 @@ def trend_frame(
     return frame.astype({"night_date": "datetime64[s]", "value": "float64", "sample_count": "int64"})
 
 
-def latency_limits(metric: str, answers: Iterable[Answer], baseline: Iterable[Measurement] = ()) -> dict[str, float]:
+def latency_limits(
+    metric: str, answers: Iterable[Answer], measurements: Iterable[Measurement] = ()
+) -> dict[str, float]:
     """The threshold of ``metric`` for each slice, as the gates of one night drew it.
 
-    For ``p95_ms`` and ``p99_ms`` the gate allows a multiple of the ``baseline`` night's own figure.
-    A slice without one is left out: no line is better than an invented one.
+    For ``p95_ms`` and ``p99_ms`` the gate allows a multiple of the baseline's own figure, which the
+    night's ``measurements`` hold. A slice without one is left out: no line is better than an invented one.
     """
     gate = {"p95_ms": "p95_vs_baseline", "p99_ms": "p99_vs_baseline"}.get(metric, metric)
     drawn = {a.slice: a.threshold for a in answers if a.gate == gate and a.slice and a.threshold is not None}
     if gate == metric:
         return drawn
-    base = {item.slice: item.get(metric).value for item in baseline}
+    base = {item.slice: item.get(f"baseline_{metric}").value for item in measurements}
     return {name: factor * value for name, factor in drawn.items() if (value := base.get(name)) is not None}
 
 

@@ -17,6 +17,7 @@ from lens_core.model import Answer, Evidence, Measurement, Night, NightState
 from lens_core.views import latency_limits, trend_frame
 
 TREND_METRICS = ("p50_ms", "p95_ms", "p99_ms", "tail_ratio")
+_KEPT_METRICS = (*TREND_METRICS, "baseline_p95_ms", "baseline_p99_ms")
 TREND_NIGHTS = 180
 
 
@@ -113,7 +114,7 @@ def samples(night_id: str, slice_name: str) -> pd.DataFrame:
 def _measured(night_id: str) -> tuple[Measurement, ...]:
     """What a closed night measured, of the trend's metrics only: all of them would be ten times as much."""
     return tuple(
-        Measurement(item.slice, item.corpus, tuple(item.get(name) for name in TREND_METRICS), item.evidence)
+        Measurement(item.slice, item.corpus, tuple(item.get(name) for name in _KEPT_METRICS), item.evidence)
         for item in lens().measurements(night_id)
     )
 
@@ -135,5 +136,4 @@ def _kept_trend(chosen: tuple[Night, ...]) -> pd.DataFrame:
 
 def limits(night: Night, metric: str) -> dict[str, float]:
     """The threshold of ``metric`` per slice, as the gates of ``night`` drew it."""
-    baseline = _measured(night.baseline_night) if night.baseline_night else ()
-    return latency_limits(metric, record(night).answers, baseline)
+    return latency_limits(metric, record(night).answers, _measured(night.night_id))

@@ -53,7 +53,7 @@ def short_digest(digest: str, href: str = "") -> str:
 def binding_list(night: Night) -> str:
     """What the verdict holds for, and for nothing else."""
     dirty = "<strong>DIRTY</strong>" if night.candidate.dirty else "clean"
-    baseline = night.baseline_night
+    baseline = night.baseline
     closed = f"{night.closed_at:%H:%M} UTC" if night.closed_at else "still open"
     rows = (
         ("Candidate", f"<strong>{escape(night.candidate.version)}</strong>"),
@@ -64,8 +64,8 @@ def binding_list(night: Night) -> str:
         ),
         ("Working tree", dirty),
         (
-            "Baseline night",
-            f"<a href='{night_link(baseline)}'>{escape(baseline)}</a>" if baseline else "none",
+            "Baseline",
+            f"{escape(baseline.version)} {short_digest(str(baseline.digest))}" if baseline else "none",
         ),
         ("Ran", f"{night.opened_at:%H:%M} to {closed}"),
         ("Load, all slices", f"{night.duration_minutes:g} min"),

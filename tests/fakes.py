@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,8 @@ from lens_core.model import (
     Unit,
 )
 from lens_core.night import NightRules, World
-from lens_core.ports import Endpoint, LoadPlan, LoadRun, LoadSample, NotebookOutcome
+from lens_core.ports import Endpoint, LoadPlan, LoadRun, LoadSample, NotebookOutcome, Usage
+from lens_core.rounds import LatencyRules
 from lens_core.service import Lens
 from lens_core.validation import SliceSettings, SliceValidation
 
@@ -179,23 +180,46 @@ class FakeService:
         return {"a.py": [(d.name, d.start_line, d.end_line) for d in DEFINITIONS]}
 
 
+class FakeControl:
+    """Listens nowhere; ``FakeLoad`` answers for it."""
+
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        """An address."""
+        yield "http://127.0.0.1:2"
+
+
 @dataclass
 class FakeLoad:
-    """Answers every question rightly in ``latencies_ms``, in turn."""
+    """Answers every question rightly in ``latencies_ms``, in turn; the baseline in ``baseline_ms``.
+
+    The control takes ``control_ms``, in turn, and requests leave ``lag_ms`` late.
+    """
 
     latencies_ms: Sequence[float] = (1.0, 1.1, 1.2)
+    baseline_ms: Sequence[float] = (1.0, 1.1, 1.2)
+    control_ms: Sequence[float] = (0.5,)
+    lag_ms: float = 0.0
     status: int = 200
+    runs: list[LoadPlan] = field(default_factory=list)
 
     def run(self, plan: LoadPlan) -> LoadRun:
-        """As many samples as were asked for."""
+        """As many samples as were asked for, the control half as often."""
+        self.runs.append(plan)
         bodies = {d.name: _body(d) for d in DEFINITIONS}
-        samples = []
-        for seq in range(plan.total):
-            question_id, text = plan.questions[seq % len(plan.questions)]
-            intended = seq / plan.rate_per_s
-            done = intended + self.latencies_ms[seq % len(self.latencies_ms)] / 1000
-            samples.append(LoadSample(seq, question_id, intended, intended, done, self.status, text))
-        return LoadRun(tuple(samples), bodies, 0.1, plan.total / plan.rate_per_s, (50_000_000,) * 20)
+        samples, control = [], []
+        for number, pane in enumerate(plan.panes):
+            takes = self.baseline_ms if pane.target else self.latencies_ms
+            for place in range(pane.first_question, pane.first_question + pane.count):
+                question_id, text = plan.questions[place % len(plan.questions)]
+                due = len(samples) / plan.rate_per_s
+                sent, done = due + self.lag_ms / 1000, due + takes[place % len(takes)] / 1000
+                samples.append(LoadSample(number, question_id, due, sent, done, self.status, text))
+                if place % 2 == 0:
+                    done = due + self.control_ms[len(control) % len(self.control_ms)] / 1000
+                    control.append(LoadSample(number, "noop", due, due, done, 200, ""))
+        usage = tuple(Usage(0.1, (50_000_000,) * 20) for _ in plan.services)
+        return LoadRun(tuple(samples), tuple(control), bodies, usage)
 
 
 def _body(d: Definition) -> bytes:
@@ -239,11 +263,16 @@ class FakeNotebooks:
 
 
 GATES = (
-    Gate("tail_ratio", Bound.AT_MOST, 2.0, 10),
+    Gate("tail_ratio", Bound.AT_MOST, 2.0, 10, interval=True),
+    Gate("p95_vs_baseline", Bound.AT_MOST, 1.1, 10, needs_baseline=True, interval=True),
     Gate("recall_at_50", Bound.AT_LEAST, 0.85, 4),
     Gate("span_coverage", Bound.AT_LEAST, 0.98, 1),
     Gate("ndcg_at_10_vs_baseline", Bound.AT_LEAST, 0.02, 4, needs_baseline=True),
 )
+
+
+RULES = LatencyRules(pane_seconds=0.1)
+"""As shipped, but for shorter panes: ten requests each at a hundred a second."""
 
 
 @dataclass
@@ -266,27 +295,31 @@ def build_house(home: Path, first_release: str = "0.1.0") -> House:
     clock, builder, corpora = FakeClock(), FakeBuilder(home / "artifacts"), FakeCorpora(home / "trees")
     service, load, notebooks = FakeService(corpora), FakeLoad(), FakeNotebooks()
     store = ParquetSamples()
+    policy = Policy(GATES, first_release, RULES)
     validation = SliceValidation(
         builder=builder,
         corpora=corpora,
         service=service,
+        control=FakeControl(),
         load=load,
         store=store,
         indexes=home / "indexes",
         settings=SliceSettings(100, 10, 5, 300, 5, 1, 1000),
+        policy=policy,
         service_key="fake",
     )
-    policy = Policy(GATES, first_release)
     record = json.dumps(
         {
             "policy": {
                 "first_release": first_release,
+                "latency": asdict(RULES),
                 "gates": [
                     {
                         "name": gate.name,
                         gate.bound.value: gate.threshold,
                         "min_samples": gate.min_samples,
                         "needs_baseline": gate.needs_baseline,
+                        "interval": gate.interval,
                     }
                     for gate in GATES
                 ],

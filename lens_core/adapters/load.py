@@ -5,11 +5,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lens_core.errors import Unavailable
-from lens_core.ports import LoadPlan, LoadRun, LoadSample
+from lens_core.ports import LoadPlan, LoadRun, LoadSample, Usage
 
 _GRACE_S = 120.0
 
@@ -21,8 +21,9 @@ class OpenLoopLoad:
         """Carry the plan out; Unavailable when the generator dies or overstays."""
         with tempfile.TemporaryDirectory(prefix="lens-load-") as folder:
             output = Path(folder) / "run.json"
-            line = json.dumps({**asdict(plan), "output": str(output)}) + "\n"
-            expected_s = (plan.total + plan.warmup) / plan.rate_per_s + plan.timeout_s
+            line = json.dumps(_as_json(plan) | {"output": str(output)}) + "\n"
+            asked = sum(pane.count for pane in plan.panes) + plan.warmup * len(plan.services)
+            expected_s = asked / plan.rate_per_s + plan.timeout_s
             command = [sys.executable, "-m", "lens_core.adapters.load_worker"]
             with subprocess.Popen(
                 command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -45,12 +46,24 @@ class OpenLoopLoad:
             return _read(output)
 
 
+def _as_json(plan: LoadPlan) -> dict[str, Any]:
+    return {
+        "services": [{"url": service.url, "pid": service.pid} for service in plan.services],
+        "panes": [[pane.target, pane.first_question, pane.count] for pane in plan.panes],
+        "questions": plan.questions,
+        "rate_per_s": plan.rate_per_s,
+        "control_url": plan.control_url,
+        "control_rate_per_s": plan.control_rate_per_s,
+        "warmup": plan.warmup,
+        "timeout_s": plan.timeout_s,
+    }
+
+
 def _read(output: Path) -> LoadRun:
     raw = json.loads(output.read_bytes())
     return LoadRun(
         samples=tuple(LoadSample(*sample) for sample in raw["samples"]),
+        control=tuple(LoadSample(*sample) for sample in raw["control"]),
         bodies={digest: base64.b64decode(body) for digest, body in raw["bodies"].items()},
-        cpu_seconds=raw["cpu_seconds"],
-        wall_seconds=raw["wall_seconds"],
-        rss_bytes=tuple(raw["rss_bytes"]),
+        usage=tuple(Usage(used["cpu_seconds"], tuple(used["rss_bytes"])) for used in raw["usage"]),
     )

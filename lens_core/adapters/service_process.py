@@ -1,23 +1,19 @@
 """The service under test as processes of its own, started from the candidate's own code."""
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
 from time import perf_counter
 from typing import Any
 
 import httpx
 
+from lens_core.adapters.listening import listening
 from lens_core.errors import Unavailable
 from lens_core.ports import Endpoint
-
-_STOP_TIMEOUT_S = 10.0
 
 
 class ServiceProcess:
@@ -57,42 +53,16 @@ class ServiceProcess:
     def serve(self, code: Path, index: Path) -> Iterator[Endpoint]:
         """Start the service, wait until it says where it listens, and end it with the context."""
         command = _fill(self._serve, {"index": index})
-        with (
-            tempfile.TemporaryFile() as errors,
-            subprocess.Popen(
-                command,
-                cwd=index.parent,
-                env=_environment(code),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            ) as process,
-        ):
-            try:
-                url = self._await_listening(process)
-                if url is None:
-                    errors.seek(0)
-                    seen = errors.read()[-1500:].decode(errors="replace").strip()
-                    raise Unavailable(f"the service did not start listening: {seen}", "see [service] in lens.toml")
-                stats = self._get(url, "/stats")
-                yield Endpoint(url, process.pid, str(stats.get("content_digest", "")))
-            finally:
-                _stop(process)
-
-    def _await_listening(self, process: "subprocess.Popen[bytes]") -> str | None:
-        """The address in the first JSON line that has one; None when the service ended or stayed silent."""
-        if process.stdout is None:  # pragma: no cover  (PIPE was asked for)
-            return None
-        deadline = perf_counter() + self._start_timeout_s
-        with DefaultSelector() as selector:
-            selector.register(process.stdout, EVENT_READ)
-            while selector.select(timeout=max(0.0, deadline - perf_counter())):
-                line = process.stdout.readline()
-                if not line:
-                    return None
-                if url := _listening_url(line):
-                    return url
-        return None
+        with listening(
+            command,
+            name="the service",
+            timeout_s=self._start_timeout_s,
+            hint="see [service] in lens.toml",
+            folder=index.parent,
+            environment=_environment(code),
+        ) as child:
+            stats = self._get(child.url, "/stats")
+            yield Endpoint(child.url, child.pid, str(stats.get("content_digest", "")))
 
     def search_paths(self, endpoint: Endpoint, query: str) -> tuple[str, ...]:
         """Paths of the hits for one query."""
@@ -128,21 +98,3 @@ def _fill(command: Sequence[str], values: Mapping[str, Path]) -> list[str]:
 def _environment(code: Path) -> dict[str, str]:
     # The candidate's code must win over an editable install of the working tree.
     return {**os.environ, "PYTHONPATH": str(code.absolute()), "PYTHONSAFEPATH": "1"}
-
-
-def _listening_url(line: bytes) -> str | None:
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return None
-    return str(said["url"]) if isinstance(said, dict) and said.get("event") == "listening" else None
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Let it end by itself first: closing its standard input is the agreed sign."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(timeout=_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()

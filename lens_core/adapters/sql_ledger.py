@@ -1,8 +1,8 @@
 """The ledger on SQLite in WAL mode, through SQLModel. Rows map to frozen dataclasses at this border."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lens_core.model import (
     Candidate,
     Digest,
     Evidence,
+    Interval,
     Measurement,
     Metric,
     Night,
@@ -25,7 +26,7 @@ from lens_core.model import (
     Verdict,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of a table below; there is no migration yet, so another one is refused."""
 
 
@@ -46,7 +47,7 @@ class _NightRow(SQLModel, table=True):
     attempt: int
     candidate_digest: str = Field(foreign_key="candidate.digest")
     dirty: bool
-    baseline_night: str
+    baseline_digest: str | None = Field(foreign_key="candidate.digest")
     policy_digest: str
     dataset_digest: str
     slices: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -70,6 +71,7 @@ class _MeasurementRow(SQLModel, table=True):
     corpus: str
     metrics: list[list[Any]] = Field(sa_column=Column(JSON, nullable=False))
     evidence: str
+    invalid: list[str] = Field(sa_column=Column(JSON, nullable=False))
 
 
 class _AnswerRow(SQLModel, table=True):
@@ -86,6 +88,7 @@ class _AnswerRow(SQLModel, table=True):
     sign: str
     sample_count: int
     evidence: str
+    interval: dict[str, Any] | None = Field(sa_column=Column(JSON))
 
 
 class _EvidenceRow(SQLModel, table=True):
@@ -229,8 +232,11 @@ class SqlLedger:
                         night_id=night_id,
                         slice=measurement.slice,
                         corpus=measurement.corpus,
-                        metrics=[[m.name, m.value, m.sample_count] for m in measurement.metrics],
+                        metrics=[
+                            [m.name, m.value, m.sample_count, _interval_row(m.interval)] for m in measurement.metrics
+                        ],
                         evidence=measurement.evidence,
+                        invalid=list(measurement.invalid),
                     )
                 )
                 session.add_all(_answer_row(night_id, answer) for answer in answers)
@@ -259,8 +265,9 @@ class SqlLedger:
         """See ``Ledger``."""
         order = (col(_NightRow.night_date).desc(), col(_NightRow.attempt).desc())
         with self._session() as session:
-            rows = session.exec(select(_NightRow, _CandidateRow).join(_CandidateRow).order_by(*order)).all()
-            return tuple(_night(row, candidate) for row, candidate in rows)
+            known = {row.digest: row for row in session.exec(select(_CandidateRow)).all()}
+            rows = session.exec(select(_NightRow).order_by(*order)).all()
+            return tuple(_night(row, known) for row in rows)
 
     def answers(self, night_id: str) -> tuple[Answer, ...]:
         """See ``Ledger``."""
@@ -302,7 +309,7 @@ def _night_row(night: Night) -> _NightRow:
         attempt=night.attempt,
         candidate_digest=str(night.candidate.digest),
         dirty=night.candidate.dirty,
-        baseline_night=night.baseline_night,
+        baseline_digest=str(night.baseline.digest) if night.baseline else None,
         policy_digest=str(night.policy_digest),
         dataset_digest=str(night.dataset_digest),
         slices=list(night.slices),
@@ -317,13 +324,14 @@ def _night_row(night: Night) -> _NightRow:
     )
 
 
-def _night(row: _NightRow, candidate: _CandidateRow) -> Night:
+def _night(row: _NightRow, known: Mapping[str, _CandidateRow]) -> Night:
+    baseline = known[row.baseline_digest] if row.baseline_digest else None
     return Night(
         night_id=row.night_id,
         night_date=row.night_date,
         attempt=row.attempt,
-        candidate=_candidate(candidate, dirty=row.dirty),
-        baseline_night=row.baseline_night,
+        candidate=_candidate(known[row.candidate_digest], dirty=row.dirty),
+        baseline=_candidate(baseline, dirty=baseline.dirty) if baseline else None,
         policy_digest=Digest(row.policy_digest),
         dataset_digest=Digest(row.dataset_digest),
         slices=tuple(row.slices),
@@ -358,6 +366,7 @@ def _answer_row(night_id: str, answer: Answer) -> _AnswerRow:
         sign=answer.sign,
         sample_count=answer.sample_count,
         evidence=answer.evidence,
+        interval=_interval_row(answer.interval),
     )
 
 
@@ -372,9 +381,18 @@ def _answer(row: _AnswerRow) -> Answer:
         sign=row.sign,
         sample_count=row.sample_count,
         evidence=row.evidence,
+        interval=_interval(row.interval),
     )
 
 
+def _interval_row(interval: Interval | None) -> dict[str, Any] | None:
+    return asdict(interval) if interval else None
+
+
+def _interval(stored: Mapping[str, Any] | None) -> Interval | None:
+    return Interval(**stored) if stored else None
+
+
 def _measurement(row: _MeasurementRow) -> Measurement:
-    metrics = tuple(Metric(name, value, count) for name, value, count in row.metrics)
-    return Measurement(row.slice, row.corpus, metrics, row.evidence)
+    metrics = tuple(Metric(name, value, count, _interval(interval)) for name, value, count, interval in row.metrics)
+    return Measurement(row.slice, row.corpus, metrics, row.evidence, tuple(row.invalid))

@@ -24,7 +24,7 @@ def night(**changes):
         "night_date": date(2026, 11, 24),
         "attempt": 0,
         "candidate": CANDIDATE,
-        "baseline_night": "",
+        "baseline": None,
         "policy_digest": DIGEST,
         "dataset_digest": DIGEST,
         "slices": ("backend/python/small",),

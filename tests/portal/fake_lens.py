@@ -229,7 +229,7 @@ def night_of(day: date, verdict: Verdict | None = Verdict.PASS, attempt: int = 1
         night_date=day,
         attempt=attempt,
         candidate=candidate,
-        baseline_night=f"{NEWEST - timedelta(days=13)}.1",
+        baseline=Candidate("0.1.0", digest_of("wheel 0.1.0"), "ab12" * 10, dirty=False),
         policy_digest=digest_of("policy"),
         dataset_digest=digest_of("dataset"),
         slices=SLICES,

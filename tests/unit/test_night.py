@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from fakes import SLICES, build_house, digest_of
 
@@ -113,12 +114,60 @@ def test_an_index_that_holds_the_answers_is_refused(house, leak):
     assert "leak" in answers[SLICES[0], "slice_present"].reason
 
 
+SLOW_TAIL = (*([200.0] * 2), *([1.0] * 48))
+"""Four percent of requests at 200 ms."""
+
+
 def test_a_slow_tail_fails_the_ratio_and_nothing_else(house):
-    """Two percent of requests at 200 ms turn the tail ratio red, and no other gate."""
-    house.load.latencies_ms = (200.0, *([1.0] * 49))
+    """Four percent of requests at 200 ms turn the tail ratio red, and no other gate."""
+    house.load.latencies_ms = SLOW_TAIL
     night, answers = judged(house, NightRequest(0.1))
     assert night.verdict is Verdict.FAIL
     assert {gate for (_, gate), a in answers.items() if a.verdict is Verdict.FAIL} == {"tail_ratio"}
+
+
+def test_a_stall_of_the_machine_is_set_aside_and_asked_again(house):
+    """A round in which the control stalled does not count, is asked again, and the night stays green."""
+    house.load.control_ms = (*([0.5] * 60), 40.0)
+    night, answers = judged(house)
+    assert night.verdict is Verdict.WAIVED, night.reason
+    run = house.world.store.read_run(house.home / night.folder / "backend-python-small")
+    share = house.lens.measurements(night.night_id)[0].get("set_aside_share")
+    assert 0 < share.value < 0.25
+    firsts = [r.first_question for r in run.observed.rounds]
+    assert len(firsts) - len(set(firsts)) == round(share.value * share.sample_count)
+    assert answers[SLICES[0], "tail_ratio"].interval.blocks == 30
+
+
+def test_a_machine_that_stalls_all_the_time_makes_the_run_invalid(house):
+    """When more rounds stall than may be set aside, latency is an ERROR that blames the machine, not a FAIL."""
+    house.load.latencies_ms = SLOW_TAIL
+    house.load.control_ms = (40.0,)
+    night, answers = judged(house)
+    assert night.verdict is Verdict.ERROR
+    assert answers[SLICES[0], "tail_ratio"].verdict is Verdict.ERROR
+    assert "the machine stalled" in answers[SLICES[0], "tail_ratio"].reason
+    assert answers[SLICES[0], "recall_at_50"].verdict is Verdict.PASS
+
+
+def test_a_generator_that_sends_late_makes_the_run_invalid(house):
+    """Latency that the load generator itself added is no measurement of the service."""
+    house.load.lag_ms = 0.5
+    _, answers = judged(house)
+    assert answers[SLICES[0], "tail_ratio"].verdict is Verdict.ERROR
+    assert "left late" in answers[SLICES[0], "tail_ratio"].reason
+
+
+def test_what_is_decided_early_is_not_asked_longer(house):
+    """A plain tail is decided at the first look; one near the limit is looked at three times."""
+    judged(house, NightRequest(1))
+    early = house.world.store.read_run(house.home / "nights/2026-11-24.1/backend-python-small").observed
+    house.load.latencies_ms = np.random.default_rng(7).lognormal(0, 1.0, 3001).tolist()  # P99 / P95 is 1.98
+    house.builder.source = "two"
+    judged(house, NightRequest(1))
+    late = house.world.store.read_run(house.home / "nights/2026-11-24.2/backend-python-small").observed
+    assert (early.looks, late.looks) == (1, 3)
+    assert len(early.rounds) < len(late.rounds) == late.plan.budget
 
 
 def test_a_service_that_only_answers_errors_finds_nothing(house):
@@ -213,22 +262,50 @@ def test_a_version_that_nobody_built_is_refused(house):
     assert judged(house, NightRequest(0.05, version="0.1.0"))[0].candidate.version == "0.1.0"
 
 
-def test_a_baseline_without_a_judged_night_is_refused(house):
-    """There is nothing to compare with until the baseline has a night of the same questions."""
-    with pytest.raises(InvalidInput, match="judged night"):
-        house.lens.nightly_validation(NightRequest(0.05, baseline="0.0.9"))
+def test_a_baseline_that_nobody_knows_is_refused(house):
+    """A version is compared with only when a candidate of it, other than tonight's, is in the ledger."""
+    for version in ("0.0.9", "0.1.0"):
+        with pytest.raises(InvalidInput, match=f"no other candidate of version {version}"):
+            house.lens.nightly_validation(NightRequest(0.05, baseline=version))
     assert house.lens.nights() == ()
+
+
+def compared(house, minutes=0.5):
+    """A night of 0.1.0 beside its baseline 0.0.9."""
+    house.builder.version = "0.0.9"
+    judged(house)
+    house.builder.version, house.builder.source = "0.1.0", "two"
+    return judged(house, NightRequest(minutes, baseline="0.0.9"))
 
 
 def test_a_baseline_is_compared_question_by_question(house):
     """An equal release does not improve nDCG by two percent, and the gate says so with its value."""
-    house.builder.version = "0.0.9"
-    judged(house)
-    house.builder.version, house.builder.source = "0.1.0", "two"
-    night, answers = judged(house, NightRequest(0.05, baseline="0.0.9"))
-    assert night.baseline_night == "2026-11-24.1"
+    night, answers = compared(house)
+    assert night.baseline.version == "0.0.9"
     answer = answers[SLICES[0], "ndcg_at_10_vs_baseline"]
     assert (answer.verdict, answer.value, answer.sample_count) == (Verdict.FAIL, 0.0, 10)
+    assert house.lens.verify_night(night.night_id).problems == ()
+
+
+def test_candidate_and_baseline_take_turns_with_the_same_questions(house):
+    """Each round asks both for one pane of the same questions, every second one begins with the other."""
+    compared(house)
+    panes = [pane for plan in house.load.runs[-2:] for pane in plan.panes]
+    rounds = list(zip(panes[::2], panes[1::2], strict=True))
+    assert [(a.target, b.target) for a, b in rounds[:4]] == [(0, 1), (1, 0), (0, 1), (1, 0)]
+    assert all(a.first_question == b.first_question and a.count == b.count for a, b in rounds)
+
+
+def test_latency_is_judged_against_what_the_baseline_did_in_the_same_night(house):
+    """Equal latencies pass, a P95 a fifth slower than the baseline's fails, whatever earlier nights were like."""
+    _, answers = compared(house)
+    answer = answers[SLICES[0], "p95_vs_baseline"]
+    assert (answer.verdict, answer.value) == (Verdict.PASS, 1.0)
+    house.load.latencies_ms = (1.2, 1.32, 1.44)
+    house.builder.source = "three"
+    _, answers = judged(house, NightRequest(0.5, baseline="0.0.9"))
+    answer = answers[SLICES[0], "p95_vs_baseline"]
+    assert (answer.verdict, answer.value) == (Verdict.FAIL, pytest.approx(1.2))
 
 
 def test_a_closed_night_takes_nothing_more(house):
@@ -244,8 +321,8 @@ def test_what_is_recorded_is_what_the_samples_give(house):
     """A measurement that differs from its stored samples is not recorded."""
     night, _ = judged(house)
     stored = house.lens.measurements(night.night_id)[0]
-    again = house.world.store.read_samples(house.home / night.folder / "backend-python-small" / "samples.parquet")
-    assert stored.get("p99_ms").sample_count == len(again)
+    again = house.world.store.read_run(house.home / night.folder / "backend-python-small")
+    assert stored.get("p99_ms").sample_count == len(again.samples)
 
 
 def test_an_unknown_slice_is_refused(house):
