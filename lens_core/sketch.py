@@ -15,7 +15,8 @@ FINE         1024          1 / 2049 (.049 %)
 That holds at *every* quantile, and stays true after any number of merges: a merge adds integers,
 so it is exact, associative and free of order. Quantiles interpolate linearly at rank p·(n-1)
 (Hyndman & Fan 1996, type 7), as ``lens_core.latency`` and numpy do; both neighbours keep the bound,
-so what lies between them does. Values below 2⁻¹⁰²² (subnormal) count as zero.
+so what lies between them does. Values below 2⁻¹⁰²² (subnormal) count as zero. Counts are exact up
+to 2⁵³ values.
 """
 
 import math
@@ -25,15 +26,13 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from lens_core.errors import IntegrityError
+from lens_core.sketch_bytes import MOST, decode, encode
 
 MANTISSA_BITS = 52
 _EXPONENTS = 0x7FF
 _BUFFERED = 4096
 # As many as stay in the second-level cache while they are shifted and counted.
 CHUNK = 1 << 16
-_MAGIC = b"LSK\x01"
-_CONTINUES = 0x80
 
 Counter = Callable[[NDArray[np.float64], int], tuple[int, NDArray[np.int64]]]
 """Values and the bits to drop → the first bin and the counts from there on; ValueError for bad values."""
@@ -53,25 +52,35 @@ class Resolution(IntEnum):
 
 def _refuse(values: NDArray[np.float64]) -> ValueError:
     bad = values[~(np.isfinite(values) & (values >= 0))]
-    return ValueError(f"latencies must be finite and not negative, saw {bad[0] if bad.size else values[:1]}")
+    return ValueError(f"latencies must be finite and not negative, saw {bad[0]}")
 
 
 def count_bins(values: NDArray[np.float64], shift: int) -> tuple[int, NDArray[np.int64]]:
-    """Count contiguous ``values`` by their leading bits, with numpy alone: see ``Counter``."""
-    lowest, highest = float(values.min()), float(values.max())
-    if not (lowest >= 0.0 and highest < math.inf):  # a NaN anywhere is both extremes
-        raise _refuse(values)
-    first, last = _bin_of(lowest, shift), _bin_of(highest, shift)
-    counts = np.zeros(last - first + 1, dtype=np.int64)
-    bits = (values if lowest > 0.0 else values + 0.0).view(np.int64)  # -0.0 + 0.0 is 0.0
+    """Count contiguous ``values`` by their leading bits, with numpy alone: see ``Counter``.
+
+    The bins of a chunk tell whether it holds anything bad, while it is in the cache: a sign bit makes
+    the lowest negative, what is infinite or no number lies above the last exponent.
+    """
+    bits = values.view(np.int64)
+    end = _EXPONENTS << (MANTISSA_BITS - shift)
     bins = np.empty(min(CHUNK, bits.size), dtype=np.int64)
+    total = BinCounts()
     for start in range(0, bits.size, CHUNK):
         part = bits[start : start + CHUNK]
         here = bins[: part.size]
         np.right_shift(part, shift, out=here)
-        here -= first
-        counts += np.bincount(here, minlength=counts.size)
-    return first, counts
+        lowest = int(here.min())
+        if lowest < 0:
+            latencies = values[start : start + CHUNK]
+            if not (latencies >= 0).all():
+                raise _refuse(latencies)
+            np.right_shift((latencies + 0.0).view(np.int64), shift, out=here)  # -0.0 + 0.0 is 0.0
+            lowest = int(here.min())
+        if lowest >= end or int(here.max()) >= end:
+            raise _refuse(values[start : start + CHUNK])
+        here -= lowest
+        total.absorb(lowest, np.bincount(here))
+    return total.first, total.counts
 
 
 def _bin_of(value: float, shift: int) -> int:
@@ -126,10 +135,14 @@ class Sketch:
             self._held.absorb(*type(self).counter(array, self._shift))
 
     def add_counted(self, values: Sequence[float], counts: Sequence[int]) -> None:
-        """Take in each value as often as its count says, e.g. the buckets of another histogram."""
+        """Take in each value as often as its count says, e.g. the buckets of another histogram.
+
+        ValueError, and nothing taken in, when a value or a count is bad.
+        """
         for value, count in zip(values, counts, strict=True):
-            if count < 0 or not 0.0 <= value < math.inf:
+            if not (0 <= count <= MOST and 0.0 <= value < math.inf):
                 raise ValueError(f"expected a finite value and a count, neither negative, saw {value} × {count}")
+        for value, count in zip(values, counts, strict=True):
             if count:
                 self._held.absorb(_bin_of(value, self._shift), np.array([count], dtype=np.int64))
 
@@ -194,8 +207,8 @@ class Sketch:
         upper = np.minimum(lower + 1, below[-1] - 1)
         at_lower = _representatives(np.searchsorted(below, lower, side="right") + first, self._shift)
         at_upper = _representatives(np.searchsorted(below, upper, side="right") + first, self._shift)
-        found: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
-        return found
+        between: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
+        return np.minimum(between, at_upper)  # rounding must not carry one quantile past the next
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sketch):
@@ -205,41 +218,15 @@ class Sketch:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def to_bytes(self) -> bytes:
-        """Version 1: magic, mantissa bits, first filled bin, how many bins follow, and their counts.
-
-        Numbers are LEB128; a count of zero is followed by how many zeros stand there. Equal sketches
-        give equal bytes.
-        """
-        first, counts = self.bins()
-        filled = np.flatnonzero(counts)
-        if not filled.size:
-            return _MAGIC + bytes((self.resolution.value, 0, 0))
-        start, end = int(filled[0]), int(filled[-1]) + 1
-        out = bytearray(_MAGIC)
-        out.append(self.resolution.value)
-        _write(out, first + start)
-        _write(out, end - start)
-        before = start
-        for place in filled.tolist():
-            if place > before:
-                out.append(0)
-                _write(out, place - before)
-            _write(out, int(counts[place]))
-            before = place + 1
-        return bytes(out)
+        """Everything it holds, in the versioned format of ``lens_core.sketch_bytes``; equal for equal sketches."""
+        return encode(self.resolution.value, *self.bins())
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Sketch":
         """Read ``to_bytes`` back; IntegrityError for anything else."""
-        if content[:4] != _MAGIC or len(content) < len(_MAGIC) + 1:
-            raise IntegrityError(f"expected a sketch of version 1, saw {content[:5].hex() or 'nothing'}")
-        try:
-            made = cls(Resolution(content[4]))
-            numbers = _Numbers(content, 5)
-            first = numbers.read()
-            made._held.absorb(first, numbers.counts(at_most=(_EXPONENTS << made.resolution.value) - first))
-        except (ValueError, IndexError, OverflowError) as error:
-            raise IntegrityError(f"these {len(content)} bytes are no whole sketch: {error}") from error
+        mantissa_bits, first, counts = decode(content, tuple(Resolution))
+        made = cls(Resolution(mantissa_bits))
+        made._held.absorb(first, counts)
         return made
 
 
@@ -253,45 +240,3 @@ def _representatives(bins: NDArray[np.int64], shift: int) -> NDArray[np.float64]
         middle = low + half * (low / (low + half))
     normal = bins >= 1 << (MANTISSA_BITS - shift)
     return np.where(normal, middle, 0.0)
-
-
-def _write(out: bytearray, number: int) -> None:
-    while number >= _CONTINUES:
-        out.append(number & 0x7F | _CONTINUES)
-        number >>= 7
-    out.append(number)
-
-
-class _Numbers:
-    """Reads LEB128 numbers one after the other."""
-
-    def __init__(self, content: bytes, start: int) -> None:
-        self._content = content
-        self._place = start
-
-    def read(self) -> int:
-        number, shift = 0, 0
-        while True:
-            byte = self._content[self._place]
-            self._place += 1
-            number |= (byte & 0x7F) << shift
-            if byte < _CONTINUES:
-                return number
-            shift += 7
-
-    def counts(self, at_most: int) -> NDArray[np.int64]:
-        size = self.read()
-        if size > at_most:
-            raise ValueError(f"{size} bins, no more than {at_most} can follow")
-        counts = np.zeros(size, dtype=np.int64)
-        place = 0
-        while place < size:
-            number = self.read()
-            if number:
-                counts[place] = number
-                place += 1
-            else:
-                place += self.read()
-        if place != size or self._place != len(self._content):
-            raise ValueError(f"{place} of {size} bins end at byte {self._place} of {len(self._content)}")
-        return counts
