@@ -207,8 +207,8 @@ class Sketch:
         upper = np.minimum(lower + 1, below[-1] - 1)
         at_lower = _representatives(np.searchsorted(below, lower, side="right") + first, self._shift)
         at_upper = _representatives(np.searchsorted(below, upper, side="right") + first, self._shift)
-        between: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
-        return np.minimum(between, at_upper)  # rounding must not carry one quantile past the next
+        found: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
+        return found
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sketch):

@@ -5,43 +5,17 @@ import zlib
 
 import numpy as np
 import pytest
+from latencies import DISTRIBUTIONS, LARGEST, SMALLEST_NORMAL, drawn, filled
 
 from lens_core.errors import IntegrityError
 from lens_core.sketch import CHUNK, Resolution, Sketch, count_bins
 from lens_core.sketch_jit import count_compiled
 
-SMALLEST_NORMAL = 2.0**-1022
-LARGEST = float(np.finfo(np.float64).max)
 ROUNDING = 1 + 1e-12
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0)
 SIZES = (1, 2, 10, 1000, 100_000)
 BAD = (math.nan, -math.nan, math.inf, -math.inf, -1e-9, -5e-324, -1.0)
 BAD_NAMES = ("nan", "-nan", "inf", "-inf", "-1e-9", "-5e-324", "-1")
-DISTRIBUTIONS = {
-    "lognormal": lambda rng, n: rng.lognormal(3.0, 0.8, n),
-    "exponential": lambda rng, n: rng.exponential(20.0, n),
-    "pareto": lambda rng, n: 5.0 * (1.0 + rng.pareto(2.2, n)),
-    "weibull": lambda rng, n: 10.0 * rng.weibull(0.6, n),
-    "uniform": lambda rng, n: rng.uniform(0.0, 50.0, n),
-    "slow path": lambda rng, n: rng.lognormal(2.0, 0.3, n) * np.where(rng.random(n) < 0.025, 6.0, 1.0),
-    "constant": lambda _rng, n: np.full(n, 12.75),
-    "with zeros": lambda rng, n: np.where(rng.random(n) < 0.3, 0.0, rng.exponential(3.0, n)),
-    "tiny": lambda rng, n: SMALLEST_NORMAL * (1.0 + rng.exponential(1.0, n)),
-    "huge range": lambda rng, n: 10.0 ** rng.uniform(-300.0, 300.0, n),
-    "up to the largest": lambda rng, n: LARGEST * rng.uniform(0.4, 1.0, n),
-}
-
-
-def drawn(name, size, seed=11):
-    """``size`` samples of a distribution."""
-    return DISTRIBUTIONS[name](np.random.default_rng(seed), size)
-
-
-def filled(values, resolution=Resolution.STANDARD):
-    """A sketch of ``values``."""
-    made = Sketch(resolution)
-    made.add_many(values)
-    return made
 
 
 def sealed(body):
@@ -340,11 +314,11 @@ def test_any_truncation_is_noticed(name):
 
 
 def test_any_damaged_byte_is_noticed():
-    """Whichever byte is changed, and to whatever, reading raises IntegrityError."""
+    """Whichever byte is changed, and to whatever, reading raises IntegrityError that says what is wrong."""
     content = filled(drawn("with zeros", 20)).to_bytes()
     for place, byte in enumerate(content):
         for other in set(range(256)) - {byte}:
-            with pytest.raises(IntegrityError):
+            with pytest.raises(IntegrityError, match="damaged" if place >= 4 else "version 1"):
                 Sketch.from_bytes(content[:place] + bytes((other,)) + content[place + 1 :])
 
 
