@@ -107,6 +107,15 @@ class BinCounts:
             self.first, self.counts = low, grown
         self.counts[first - self.first : end - self.first] += counts
 
+    def absorb_all(self, parts: Sequence[tuple[int, NDArray[np.int64]]]) -> None:
+        """Add several runs of counts, growing at most once."""
+        if parts:
+            low = min(first for first, _ in parts)
+            total = np.zeros(max(first + counts.size for first, counts in parts) - low, dtype=np.int64)
+            for first, counts in parts:
+                total[first - low : first - low + counts.size] += counts
+            self.absorb(low, total)
+
 
 class Sketch:
     """A histogram that grows with what it is given. Not safe for several threads at once."""
@@ -148,18 +157,21 @@ class Sketch:
 
     def merge(self, other: "Sketch") -> None:
         """Take in everything that ``other`` holds, exactly; ValueError for another resolution."""
-        if other.resolution is not self.resolution:
-            raise ValueError(f"expected a sketch of {self.resolution.name} resolution, saw {other.resolution.name}")
-        first, counts = other.bins()
+        first, counts = self._mergeable(other)
         if counts.size:
             self._held.absorb(first, counts)
+
+    def _mergeable(self, other: "Sketch") -> tuple[int, NDArray[np.int64]]:
+        if other.resolution is not self.resolution:
+            raise ValueError(f"expected a sketch of {self.resolution.name} resolution, saw {other.resolution.name}")
+        return other.bins()
 
     @classmethod
     def merged(cls, sketches: Sequence["Sketch"], resolution: Resolution = Resolution.STANDARD) -> "Sketch":
         """A new sketch of everything that ``sketches`` hold; empty for none."""
         total = cls(resolution)
-        for sketch in sketches:
-            total.merge(sketch)
+        held = [total._mergeable(sketch) for sketch in sketches]
+        total._held.absorb_all([(first, counts) for first, counts in held if counts.size])
         return total
 
     def _flush(self) -> None:
@@ -205,8 +217,8 @@ class Sketch:
         ranks = wanted * (below[-1] - 1)
         lower = np.floor(ranks).astype(np.int64)
         upper = np.minimum(lower + 1, below[-1] - 1)
-        at_lower = _representatives(np.searchsorted(below, lower, side="right") + first, self._shift)
-        at_upper = _representatives(np.searchsorted(below, upper, side="right") + first, self._shift)
+        places = np.searchsorted(below, np.concatenate((lower, upper)), side="right")
+        at_lower, at_upper = _representatives(places + first, self._shift).reshape(2, -1)
         found: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
         return found
 
