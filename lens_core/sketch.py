@@ -30,6 +30,7 @@ from lens_core.sketch_bytes import MOST, decode, encode
 
 MANTISSA_BITS = 52
 _EXPONENTS = 0x7FF
+_SMALLEST = 2.0**-1022
 _BUFFERED = 4096
 # As many as stay in the second-level cache while they are shifted and counted.
 CHUNK = 1 << 16
@@ -105,7 +106,7 @@ class BinCounts:
             grown = np.zeros(high - low, dtype=np.int64)
             grown[self.first - low : self.first - low + self.counts.size] = self.counts
             self.first, self.counts = low, grown
-        self.counts[first - self.first : end - self.first] += counts
+        _add(counts, self.counts, first - self.first)
 
     def absorb_all(self, parts: Sequence[tuple[int, NDArray[np.int64]]]) -> None:
         """Add several runs of counts, growing at most once."""
@@ -113,8 +114,14 @@ class BinCounts:
             low = min(first for first, _ in parts)
             total = np.zeros(max(first + counts.size for first, counts in parts) - low, dtype=np.int64)
             for first, counts in parts:
-                total[first - low : first - low + counts.size] += counts
+                _add(counts, total, first - low)
             self.absorb(low, total)
+
+
+def _add(counts: NDArray[np.int64], total: NDArray[np.int64], place: int) -> None:
+    # += on a slice would write the slice back onto itself.
+    part = total[place : place + counts.size]
+    np.add(part, counts, out=part)
 
 
 class Sketch:
@@ -244,11 +251,10 @@ class Sketch:
 
 def _representatives(bins: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
     """2ab / (a + b) of each bin [a, b): as far from a as from b, relative to either; 0 below 2⁻¹⁰²²."""
-    low = (bins << shift).view(np.float64)
-    octave = ((bins << shift) & (_EXPONENTS << MANTISSA_BITS)).view(np.float64)
+    bits = bins << shift
+    low = bits.view(np.float64)
+    octave = (bits & (_EXPONENTS << MANTISSA_BITS)).view(np.float64)
     # Half the width of a bin, as a share of its middle; written so that nothing overflows near 2¹⁰²³.
     half = octave * (0.5 / (1 << (MANTISSA_BITS - shift)))
-    with np.errstate(invalid="ignore"):  # 0/0 for the bin of zero, which the next line replaces
-        middle = low + half * (low / (low + half))
-    normal = bins >= 1 << (MANTISSA_BITS - shift)
-    return np.where(normal, middle, 0.0)
+    middle = low + half * (low / np.maximum(low + half, _SMALLEST))
+    return np.where(low >= _SMALLEST, middle, 0.0)
