@@ -77,10 +77,11 @@ def count_bins(values: NDArray[np.float64], shift: int) -> tuple[int, NDArray[np
                 raise _refuse(latencies)
             np.right_shift((latencies + 0.0).view(np.int64), shift, out=here)  # -0.0 + 0.0 is 0.0
             lowest = int(here.min())
-        if lowest >= end or int(here.max()) >= end:
-            raise _refuse(values[start : start + CHUNK])
         here -= lowest
-        total.absorb(lowest, np.bincount(here))
+        counts = np.bincount(here)
+        if lowest + counts.size > end:
+            raise _refuse(values[start : start + CHUNK])
+        total.absorb(lowest, counts)
     return total.first, total.counts
 
 
@@ -97,16 +98,18 @@ class BinCounts:
 
     def absorb(self, first: int, counts: NDArray[np.int64]) -> None:
         """Add ``counts`` of the bins from ``first`` on, growing to hold them."""
-        end = first + counts.size
-        if not self.counts.size:
-            self.first, self.counts = first, counts.copy()
-            return
-        low, high = min(self.first, first), max(self.first + self.counts.size, end)
-        if high - low > self.counts.size:
-            grown = np.zeros(high - low, dtype=np.int64)
-            grown[self.first - low : self.first - low + self.counts.size] = self.counts
-            self.first, self.counts = low, grown
-        _add(counts, self.counts, first - self.first)
+        place = first - self.first
+        if not 0 <= place <= self.counts.size - counts.size:
+            self._grow(first, first + counts.size)
+            place = first - self.first
+        _add(counts, self.counts, place)
+
+    def _grow(self, first: int, end: int) -> None:
+        held = self.counts
+        low, high = (min(self.first, first), max(self.first + held.size, end)) if held.size else (first, end)
+        self.counts = np.zeros(high - low, dtype=np.int64)
+        self.counts[self.first - low :][: held.size] = held
+        self.first = low
 
     def absorb_all(self, parts: Sequence[tuple[int, NDArray[np.int64]]]) -> None:
         """Add several runs of counts, growing at most once."""
@@ -182,13 +185,13 @@ class Sketch:
         return total
 
     def _flush(self) -> None:
-        if self._buffer:
-            values, self._buffer = self._buffer, []
-            self.add_many(values)
+        values, self._buffer = self._buffer, []
+        self.add_many(values)
 
     def bins(self) -> tuple[int, NDArray[np.int64]]:
         """The number of the first bin, and the counts of it and all that follow (int64, not to be changed)."""
-        self._flush()
+        if self._buffer:
+            self._flush()
         return self._held.first, self._held.counts
 
     @property
