@@ -42,8 +42,9 @@ _ERRORS = (
 _FAIRLY = """Read fairly: only the compiled counter reaches the demanded ratio to pandas; with numpy alone it is about a
 third of that. The exact ways need all samples and are exact, the sketch is off by its bound. Peers written in Python
 (DDSketch, HdrHistogram_py's loop) are compared as they are used from Python, not as algorithms; polars may use several
-cores, and all their time counts. One by one, the sketch costs ten times an append: hand over arrays. The window's panes
-are filled as samples arrive, at the price of a batch above; the others keep every sample and look through all of them."""
+cores, and all their time counts. One by one, the sketch costs ten times an append: hand over arrays. The panes of the
+window are filled as samples arrive, at the price of a batch above; the others keep every sample and look through all.
+An evaluation of the window is timed once a repeat, with cold caches, as it happens every 30 seconds."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
