@@ -115,7 +115,7 @@ def document(sections: Sequence[Section], demands: Sequence[Demand], notes: Sequ
         "Written by `make bench` (`python bench/percentiles.py --write`); who is asked what stands in "
         "`bench/sketches.py`.\nAbsolute times belong to one machine; read the ratios.\n"
     )
-    how = "How it is measured: " + (__doc__ or "").split("\n\n", 1)[1].strip()
+    how = (__doc__ or "").split("\n\n", 1)[1].strip().replace("``", "`")
     lists = ["\n".join(f"- {line}" for line in lines) for lines in ([d.line() for d in demands], notes)]
     parts = [
         opening + "\n" + how,

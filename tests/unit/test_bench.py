@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -340,6 +341,10 @@ def test_percentiles_are_raced_and_written(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_contestants_give_the_same_quantiles() -> None:
     """All that answer in bulk answer within a percent of numpy, REQ in rank: what is raced is the same work."""
     raced = sketches.bulk(20_000, 1000)
+    parted, ordered = raced["numpy partition"].run(None), np.sort(sketches.latencies(20_000, seed=1))
+    for p in sketches.QUANTILES:
+        below = int(p * 19_999)
+        assert parted[below : below + 2].tolist() == ordered[below : below + 2].tolist()
     exact = raced["numpy quantile"].run(None)
     for name in ("Lens, compiled", "Lens, numpy only", "Lens, compiled, FINE", "Lens, numpy only, FINE"):
         assert raced[name].run(None) == pytest.approx(exact, rel=0.0039)
