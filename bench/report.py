@@ -111,7 +111,8 @@ def _margins(result: Result, lens: Standing, peer: Standing, query_class: str) -
     return margins
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three digits or so, a dash for nothing."""
     if value is None:
         return NONE
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"  # noqa: PLR2004
@@ -128,7 +129,7 @@ def _rows(slice_figures: SliceFigures) -> list[tuple[str, ...]]:
         rows.append(
             (
                 f"{tool.tool} (absent)" if tool.absent else tool.tool,
-                *map(_number, (tool.build_s, tool.p50_ms, tool.p95_ms, tool.p99_ms, tool.p50_ratio)),
+                *map(number, (tool.build_s, tool.p50_ms, tool.p95_ms, tool.p99_ms, tool.p50_ratio)),
                 *(f"{_share(s.recall_at_50)}/{_share(s.ndcg_at_10)}" if s else NONE for s in shares),
             )
         )
@@ -140,7 +141,7 @@ def _class_rows(slice_figures: SliceFigures) -> list[tuple[str, ...]]:
         (
             f"{tool.tool} (absent)" if tool.absent else tool.tool,
             *(
-                f"{_number(s.p50_ms)} (×{_number(s.p50_ratio)})" if (s := tool.classes.get(name)) else NONE
+                f"{number(s.p50_ms)} (×{number(s.p50_ratio)})" if (s := tool.classes.get(name)) else NONE
                 for name in QUERY_CLASSES
             ),
         )
@@ -163,15 +164,16 @@ _QUALITY_HEADINGS = tuple(f"{name} R/nDCG" for name in QUERY_CLASSES)
 
 def tables(slice_figures: SliceFigures) -> tuple[Table, Table]:
     """Two tables for a terminal: everything, and the p50 by class."""
-    whole = _table((*_HEADINGS, *QUERY_CLASSES), _rows(slice_figures))
+    whole = terminal_table((*_HEADINGS, *QUERY_CLASSES), _rows(slice_figures))
     whole.title = f"{title(slice_figures)}\nby class: Recall@50/nDCG@10"
-    return whole, _table(_CLASS_HEADINGS, _class_rows(slice_figures))
+    return whole, terminal_table(_CLASS_HEADINGS, _class_rows(slice_figures))
 
 
-def _table(headings: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
+def terminal_table(headings: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
+    """A table as wide as it needs; every column but the first is one of figures."""
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
@@ -181,13 +183,14 @@ def markdown_of(slice_figures: SliceFigures) -> str:
     """The same two tables for a document."""
     parts = [
         f"**{title(slice_figures)}**",
-        _markdown_table((*_HEADINGS, *_QUALITY_HEADINGS), _rows(slice_figures)),
-        _markdown_table(_CLASS_HEADINGS, _class_rows(slice_figures)),
+        markdown_table((*_HEADINGS, *_QUALITY_HEADINGS), _rows(slice_figures)),
+        markdown_table(_CLASS_HEADINGS, _class_rows(slice_figures)),
     ]
     return "\n\n".join(parts)
 
 
-def _markdown_table(headings: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    """The same table for a document."""
     rule = ("---", *("---:" for _ in headings[1:]))
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, rule, *rows))
 

@@ -15,7 +15,8 @@ FINE         1024          1 / 2049 (.049 %)
 That holds at *every* quantile, and stays true after any number of merges: a merge adds integers,
 so it is exact, associative and free of order. Quantiles interpolate linearly at rank p·(n-1)
 (Hyndman & Fan 1996, type 7), as ``lens_core.latency`` and numpy do; both neighbours keep the bound,
-so what lies between them does. Values below 2⁻¹⁰²² (subnormal) count as zero.
+so what lies between them does. Values below 2⁻¹⁰²² (subnormal) count as zero. Counts are exact up
+to 2⁵³ values.
 """
 
 import math
@@ -25,15 +26,14 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from lens_core.errors import IntegrityError
+from lens_core.sketch_bytes import MOST, decode, encode
 
 MANTISSA_BITS = 52
 _EXPONENTS = 0x7FF
+_SMALLEST = 2.0**-1022
 _BUFFERED = 4096
 # As many as stay in the second-level cache while they are shifted and counted.
 CHUNK = 1 << 16
-_MAGIC = b"LSK\x01"
-_CONTINUES = 0x80
 
 Counter = Callable[[NDArray[np.float64], int], tuple[int, NDArray[np.int64]]]
 """Values and the bits to drop → the first bin and the counts from there on; ValueError for bad values."""
@@ -53,25 +53,36 @@ class Resolution(IntEnum):
 
 def _refuse(values: NDArray[np.float64]) -> ValueError:
     bad = values[~(np.isfinite(values) & (values >= 0))]
-    return ValueError(f"latencies must be finite and not negative, saw {bad[0] if bad.size else values[:1]}")
+    return ValueError(f"latencies must be finite and not negative, saw {bad[0]}")
 
 
 def count_bins(values: NDArray[np.float64], shift: int) -> tuple[int, NDArray[np.int64]]:
-    """Count contiguous ``values`` by their leading bits, with numpy alone: see ``Counter``."""
-    lowest, highest = float(values.min()), float(values.max())
-    if not (lowest >= 0.0 and highest < math.inf):  # a NaN anywhere is both extremes
-        raise _refuse(values)
-    first, last = _bin_of(lowest, shift), _bin_of(highest, shift)
-    counts = np.zeros(last - first + 1, dtype=np.int64)
-    bits = (values if lowest > 0.0 else values + 0.0).view(np.int64)  # -0.0 + 0.0 is 0.0
+    """Count contiguous ``values`` by their leading bits, with numpy alone: see ``Counter``.
+
+    The bins of a chunk tell whether it holds anything bad, while it is in the cache: a sign bit makes
+    the lowest negative, what is infinite or no number lies above the last exponent.
+    """
+    bits = values.view(np.int64)
+    end = _EXPONENTS << (MANTISSA_BITS - shift)
     bins = np.empty(min(CHUNK, bits.size), dtype=np.int64)
+    total = BinCounts()
     for start in range(0, bits.size, CHUNK):
         part = bits[start : start + CHUNK]
         here = bins[: part.size]
         np.right_shift(part, shift, out=here)
-        here -= first
-        counts += np.bincount(here, minlength=counts.size)
-    return first, counts
+        lowest = int(here.min())
+        if lowest < 0:
+            latencies = values[start : start + CHUNK]
+            if not (latencies >= 0).all():
+                raise _refuse(latencies)
+            np.right_shift((latencies + 0.0).view(np.int64), shift, out=here)  # -0.0 + 0.0 is 0.0
+            lowest = int(here.min())
+        here -= lowest
+        counts = np.bincount(here)
+        if lowest + counts.size > end:
+            raise _refuse(values[start : start + CHUNK])
+        total.absorb(lowest, counts)
+    return total.first, total.counts
 
 
 def _bin_of(value: float, shift: int) -> int:
@@ -87,16 +98,33 @@ class BinCounts:
 
     def absorb(self, first: int, counts: NDArray[np.int64]) -> None:
         """Add ``counts`` of the bins from ``first`` on, growing to hold them."""
-        end = first + counts.size
-        if not self.counts.size:
-            self.first, self.counts = first, counts.copy()
-            return
-        low, high = min(self.first, first), max(self.first + self.counts.size, end)
-        if high - low > self.counts.size:
-            grown = np.zeros(high - low, dtype=np.int64)
-            grown[self.first - low : self.first - low + self.counts.size] = self.counts
-            self.first, self.counts = low, grown
-        self.counts[first - self.first : end - self.first] += counts
+        place = first - self.first
+        if not 0 <= place <= self.counts.size - counts.size:
+            self._grow(first, first + counts.size)
+            place = first - self.first
+        _add(counts, self.counts, place)
+
+    def _grow(self, first: int, end: int) -> None:
+        held = self.counts
+        low, high = (min(self.first, first), max(self.first + held.size, end)) if held.size else (first, end)
+        self.counts = np.zeros(high - low, dtype=np.int64)
+        self.counts[self.first - low :][: held.size] = held
+        self.first = low
+
+    def absorb_all(self, parts: Sequence[tuple[int, NDArray[np.int64]]]) -> None:
+        """Add several runs of counts, growing at most once."""
+        if parts:
+            low = min(first for first, _ in parts)
+            total = np.zeros(max(first + counts.size for first, counts in parts) - low, dtype=np.int64)
+            for first, counts in parts:
+                _add(counts, total, first - low)
+            self.absorb(low, total)
+
+
+def _add(counts: NDArray[np.int64], total: NDArray[np.int64], place: int) -> None:
+    # += on a slice would write the slice back onto itself.
+    part = total[place : place + counts.size]
+    np.add(part, counts, out=part)
 
 
 class Sketch:
@@ -126,37 +154,44 @@ class Sketch:
             self._held.absorb(*type(self).counter(array, self._shift))
 
     def add_counted(self, values: Sequence[float], counts: Sequence[int]) -> None:
-        """Take in each value as often as its count says, e.g. the buckets of another histogram."""
+        """Take in each value as often as its count says, e.g. the buckets of another histogram.
+
+        ValueError, and nothing taken in, when a value or a count is bad.
+        """
         for value, count in zip(values, counts, strict=True):
-            if count < 0 or not 0.0 <= value < math.inf:
+            if not (0 <= count <= MOST and 0.0 <= value < math.inf):
                 raise ValueError(f"expected a finite value and a count, neither negative, saw {value} × {count}")
+        for value, count in zip(values, counts, strict=True):
             if count:
                 self._held.absorb(_bin_of(value, self._shift), np.array([count], dtype=np.int64))
 
     def merge(self, other: "Sketch") -> None:
         """Take in everything that ``other`` holds, exactly; ValueError for another resolution."""
-        if other.resolution is not self.resolution:
-            raise ValueError(f"expected a sketch of {self.resolution.name} resolution, saw {other.resolution.name}")
-        first, counts = other.bins()
+        first, counts = self._mergeable(other)
         if counts.size:
             self._held.absorb(first, counts)
+
+    def _mergeable(self, other: "Sketch") -> tuple[int, NDArray[np.int64]]:
+        if other.resolution is not self.resolution:
+            raise ValueError(f"expected a sketch of {self.resolution.name} resolution, saw {other.resolution.name}")
+        return other.bins()
 
     @classmethod
     def merged(cls, sketches: Sequence["Sketch"], resolution: Resolution = Resolution.STANDARD) -> "Sketch":
         """A new sketch of everything that ``sketches`` hold; empty for none."""
         total = cls(resolution)
-        for sketch in sketches:
-            total.merge(sketch)
+        held = [total._mergeable(sketch) for sketch in sketches]
+        total._held.absorb_all([(first, counts) for first, counts in held if counts.size])
         return total
 
     def _flush(self) -> None:
-        if self._buffer:
-            values, self._buffer = self._buffer, []
-            self.add_many(values)
+        values, self._buffer = self._buffer, []
+        self.add_many(values)
 
     def bins(self) -> tuple[int, NDArray[np.int64]]:
         """The number of the first bin, and the counts of it and all that follow (int64, not to be changed)."""
-        self._flush()
+        if self._buffer:
+            self._flush()
         return self._held.first, self._held.counts
 
     @property
@@ -192,8 +227,8 @@ class Sketch:
         ranks = wanted * (below[-1] - 1)
         lower = np.floor(ranks).astype(np.int64)
         upper = np.minimum(lower + 1, below[-1] - 1)
-        at_lower = _representatives(np.searchsorted(below, lower, side="right") + first, self._shift)
-        at_upper = _representatives(np.searchsorted(below, upper, side="right") + first, self._shift)
+        places = np.searchsorted(below, np.concatenate((lower, upper)), side="right")
+        at_lower, at_upper = _representatives(places + first, self._shift).reshape(2, -1)
         found: NDArray[np.float64] = at_lower + (at_upper - at_lower) * (ranks - lower)
         return found
 
@@ -205,54 +240,27 @@ class Sketch:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def to_bytes(self) -> bytes:
-        """Version 1: magic, mantissa bits, first filled bin, how many bins follow, and their counts.
-
-        Numbers are LEB128; a count of zero is followed by how many zeros stand there. Equal sketches
-        give equal bytes.
-        """
-        first, counts = self.bins()
-        filled = np.flatnonzero(counts)
-        if not filled.size:
-            return _MAGIC + bytes((self.resolution.value, 0, 0))
-        start, end = int(filled[0]), int(filled[-1]) + 1
-        out = bytearray(_MAGIC)
-        out.append(self.resolution.value)
-        _write(out, first + start)
-        _write(out, end - start)
-        before = start
-        for place in filled.tolist():
-            if place > before:
-                out.append(0)
-                _write(out, place - before)
-            _write(out, int(counts[place]))
-            before = place + 1
-        return bytes(out)
+        """Everything it holds, in the versioned format of ``lens_core.sketch_bytes``; equal for equal sketches."""
+        return encode(self.resolution.value, *self.bins())
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Sketch":
         """Read ``to_bytes`` back; IntegrityError for anything else."""
-        if content[:4] != _MAGIC or len(content) < len(_MAGIC) + 1:
-            raise IntegrityError(f"expected a sketch of version 1, saw {content[:5].hex() or 'nothing'}")
-        try:
-            made = cls(Resolution(content[4]))
-            numbers = _Numbers(content, 5)
-            first = numbers.read()
-            made._held.absorb(first, numbers.counts(at_most=(_EXPONENTS << made.resolution.value) - first))
-        except (ValueError, IndexError, OverflowError) as error:
-            raise IntegrityError(f"these {len(content)} bytes are no whole sketch: {error}") from error
+        mantissa_bits, first, counts = decode(content, tuple(Resolution))
+        made = cls(Resolution(mantissa_bits))
+        made._held.absorb(first, counts)
         return made
 
 
 def _representatives(bins: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
     """2ab / (a + b) of each bin [a, b): as far from a as from b, relative to either; 0 below 2⁻¹⁰²²."""
-    low = (bins << shift).view(np.float64)
-    octave = ((bins << shift) & (_EXPONENTS << MANTISSA_BITS)).view(np.float64)
+    bits = bins << shift
+    low = bits.view(np.float64)
+    octave = (bits & (_EXPONENTS << MANTISSA_BITS)).view(np.float64)
     # Half the width of a bin, as a share of its middle; written so that nothing overflows near 2¹⁰²³.
     half = octave * (0.5 / (1 << (MANTISSA_BITS - shift)))
-    with np.errstate(invalid="ignore"):  # 0/0 for the bin of zero, which the next line replaces
-        middle = low + half * (low / (low + half))
-    normal = bins >= 1 << (MANTISSA_BITS - shift)
-    return np.where(normal, middle, 0.0)
+    middle = low + half * (low / np.maximum(low + half, _SMALLEST))
+    return np.where(low >= _SMALLEST, middle, 0.0)
 
 
 def block_counts(
@@ -275,45 +283,3 @@ def bin_edges(first: int, count: int, resolution: Resolution) -> NDArray[np.floa
     """The lower edges of ``count`` bins from number ``first`` on, and the upper edge of the last."""
     bins = np.arange(first, first + count + 1, dtype=np.int64)
     return (bins << (MANTISSA_BITS - resolution.value)).view(np.float64)
-
-
-def _write(out: bytearray, number: int) -> None:
-    while number >= _CONTINUES:
-        out.append(number & 0x7F | _CONTINUES)
-        number >>= 7
-    out.append(number)
-
-
-class _Numbers:
-    """Reads LEB128 numbers one after the other."""
-
-    def __init__(self, content: bytes, start: int) -> None:
-        self._content = content
-        self._place = start
-
-    def read(self) -> int:
-        number, shift = 0, 0
-        while True:
-            byte = self._content[self._place]
-            self._place += 1
-            number |= (byte & 0x7F) << shift
-            if byte < _CONTINUES:
-                return number
-            shift += 7
-
-    def counts(self, at_most: int) -> NDArray[np.int64]:
-        size = self.read()
-        if size > at_most:
-            raise ValueError(f"{size} bins, no more than {at_most} can follow")
-        counts = np.zeros(size, dtype=np.int64)
-        place = 0
-        while place < size:
-            number = self.read()
-            if number:
-                counts[place] = number
-                place += 1
-            else:
-                place += self.read()
-        if place != size or self._place != len(self._content):
-            raise ValueError(f"{place} of {size} bins end at byte {self._place} of {len(self._content)}")
-        return counts

@@ -1,4 +1,4 @@
-"""Compiled counting for ``Sketch``: one pass over the values, three times as fast as numpy's.
+"""Compiled counting for ``Sketch``: one pass over the values, three and a half times as fast as numpy's (1.7 at FINE).
 
 Opt-in (``install()``), because it needs the extra ``lens[fast]`` and a second to load: worth it for
 tens of millions of values (the study, the benchmark), not for a night or the monitor.

@@ -13,6 +13,7 @@ from fakes import (
     SLICES,
     FakeBuilder,
     FakeClock,
+    FakeControl,
     FakeCorpora,
     FakeLoad,
     FakeService,
@@ -23,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from places import PROJECT, corpora_cache
 
 from lens_core.adapters.clock import SystemClock
+from lens_core.adapters.control_process import ControlProcess
 from lens_core.adapters.corpora import CorpusStore, digest_of_tree
 from lens_core.adapters.load import OpenLoopLoad
 from lens_core.adapters.papermill_runner import PapermillRunner
@@ -32,7 +34,7 @@ from lens_core.catalogue import parse_catalogue
 from lens_core.config import load_settings
 from lens_core.model import Corpus, Digest
 from lens_core.night import NightRequest
-from lens_core.ports import LoadPlan
+from lens_core.ports import Endpoint, LoadPlan, Pane
 
 both = pytest.mark.parametrize("kind", ["fake", "real"])
 
@@ -59,18 +61,20 @@ def test_a_builder_binds_one_state_to_one_digest(kind, tmp_path):
 
 @both
 def test_a_load_generator_asks_everything_on_schedule(kind):
-    """As many samples as planned, questions in turn, times in order, every body at hand, resources watched."""
-    generator = FakeLoad() if kind == "fake" else OpenLoopLoad()
+    """As many samples as planned, questions in turn, times in order, control and resources watched."""
+    generator, control = (FakeLoad(), FakeControl()) if kind == "fake" else (OpenLoopLoad(), ControlProcess())
     names = [d.name for d in DEFINITIONS]
-    with answering() as server:
-        url = f"http://127.0.0.1:{server.server_port}"
-        plan = LoadPlan(url, os.getpid(), tuple((name, name) for name in names), 400.0, 7, 1, 5.0)
-        run = generator.run(plan)
-    assert [s.seq for s in run.samples] == list(range(7))
-    assert [s.question_id for s in run.samples] == [names[i % 2] for i in range(7)]
+    with answering() as one, answering() as two, control.serve() as control_url:
+        served = tuple(Endpoint(f"http://127.0.0.1:{s.server_port}", os.getpid(), "") for s in (one, two))
+        panes = (Pane(0, 0, 20), Pane(1, 0, 20))
+        run = generator.run(LoadPlan(served, panes, tuple((n, n) for n in names), 400.0, control_url, 200.0, 1, 5.0))
+    assert [s.pane for s in run.samples] == [0] * 20 + [1] * 20
+    assert [s.question_id for s in run.samples] == names * 20
     assert all(s.intended_s <= s.sent_s <= s.done_s and s.body in run.bodies for s in run.samples)
-    assert run.wall_seconds > 0
-    assert run.rss_bytes
+    assert {s.pane for s in run.control} == {0, 1}
+    assert all(s.intended_s <= s.sent_s <= s.done_s and s.status == 200 for s in run.control)
+    assert len(run.usage) == 2
+    assert all(used.rss_bytes for used in run.usage)
 
 
 def service(kind: str, folder: Path) -> tuple[FakeService | ServiceProcess, Path, Callable[[Corpus], Digest]]:

@@ -7,6 +7,7 @@ from places import PROJECT, make_home
 
 from lens_core.bootstrap import open_lens
 from lens_core.errors import IntegrityError
+from lens_core.model import Candidate, Digest
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,9 @@ def world(tmp_path_factory):
     [corpus] = lens.select_corpora(("backend",), ("python",), ("small",))
     lens.fetch_corpora((corpus,)).raise_first()
     return lens._world, corpus
+
+
+RELEASE = Candidate("0.1.0", Digest("sha256:" + "0" * 64), "c" * 40, dirty=False)
 
 
 def served(world, tree, index):
@@ -30,7 +34,7 @@ def test_an_index_of_the_stripped_tree_is_measured(world, tmp_path):
     """The honest index names the stripped tree's digest and finds none of the held-out sentences."""
     lens, corpus = world
     with served(lens, lens.corpora.stripped(corpus), tmp_path / "index") as endpoint:
-        lens.validation._refuse_leaks(corpus, endpoint, 7)
+        lens.validation._refuse_leaks(RELEASE, corpus, endpoint, 7)
 
 
 def test_an_index_with_its_docstrings_is_refused(world, tmp_path):
@@ -38,7 +42,7 @@ def test_an_index_with_its_docstrings_is_refused(world, tmp_path):
     lens, corpus = world
     with served(lens, lens.corpora.sources(corpus), tmp_path / "index") as endpoint:
         with pytest.raises(IntegrityError, match="leak: expected an index of the stripped tree"):
-            lens.validation._refuse_leaks(corpus, endpoint, 7)
+            lens.validation._refuse_leaks(RELEASE, corpus, endpoint, 7)
         liar = replace(endpoint, content_digest=str(lens.corpora.tree_digest(corpus)))
-        with pytest.raises(IntegrityError, match="leak: the index finds the held-out sentence"):
-            lens.validation._refuse_leaks(corpus, liar, 7)
+        with pytest.raises(IntegrityError, match=r"leak: the index of 0\.1\.0 finds the held-out sentence"):
+            lens.validation._refuse_leaks(RELEASE, corpus, liar, 7)

@@ -351,7 +351,8 @@ def write_ledger(lens: FakeLens) -> None:
     """Record the nights of ``lens`` in the real ledger of its home, oldest first."""
     ledger = SqlLedger(lens.home / "lens.db")
     for night in reversed(lens.nights()):
-        ledger.add_candidate(night.candidate, night.opened_at)
+        for release in filter(None, (night.baseline, night.candidate)):
+            ledger.add_candidate(release, night.opened_at)
         opened = ledger.open_night(replace(night, state=NightState.OPEN))
         assert opened.folder == night.folder
         answers = lens.answers(night.night_id)

@@ -1,4 +1,4 @@
-"""The race against the peers: each tool finds what it must, and a table never hides what it cannot do."""
+"""The races against peers: each tool finds what it must, and a table never hides what it cannot do."""
 
 import json
 import math
@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import peers, tools
+from bench import peers, percentiles, sketches, tools
 from bench.material import Material, cut
 from bench.race import Result, run
 from bench.report import NONE, figures, margin_lines, markdown_of, tables
+from bench.turns import Contestant, Demand, Row, Section, less, take_turns, unsteady
 from lens_core.model import QUERY_CLASSES, Hit
 from lens_core.questions import SourceFile, derive_questions
 from lens_core.truth import read_python, strip
@@ -272,3 +274,90 @@ def test_figures_that_cannot_be_written_are_an_error(
     done = CliRunner().invoke(peers.app, ["--passes", "1", "--slices", "a/b/c", "--json", str(file)])
     assert done.exit_code == 2
     assert "cannot write" in done.stderr
+
+
+def test_contestants_take_turns() -> None:
+    """Each contestant runs once a repeat on what was prepared for it then, and another one begins each time."""
+    seen: list[tuple[str, object]] = []
+    made = iter(range(100))
+    contestants = {
+        name: Contestant(lambda given, name=name: seen.append((name, given)), 1e3, lambda: next(made), name)
+        for name in "abc"
+    }
+    rows = take_turns(contestants, 3)
+    assert "".join(name for name, _ in seen) == "abc" + "bca" + "cab"
+    assert [given for _, given in seen] == list(range(9))
+    assert [(row.name, len(row.figures), row.remark) for row in rows] == [(name, 3, name) for name in "abc"]
+    assert all(figure >= 0 for row in rows for figure in row.figures)
+
+
+def test_ratios_are_of_the_same_repeat() -> None:
+    """A ratio is the median of the ratios within repeats: a burden on all of them cancels out."""
+    ours, theirs = Row("ours", (1.0, 10.0, 2.0)), Row("theirs", (3.0, 30.0, 8.0))
+    section = Section("t", "ms", (ours, theirs), ("ours",))
+    assert section.ratio("theirs", "ours") == 3
+    assert section.ratio("ours", "ours") == 1
+    assert section.cells()[1] == ("theirs", "8.00", "3.00–30.0", "3.00", "")
+
+
+def test_the_empty_loop_is_taken_off_within_its_repeat() -> None:
+    """What a loop costs by itself is no part of a sample's price, and no price is negative."""
+    rows = (Row("empty", (1.0, 5.0)), Row("a", (3.0, 6.0), "x"), Row("b", (0.5, 5.0)))
+    assert less(rows, "empty") == (Row("a", (2.0, 1.0), "x"), Row("b", (0.0, 0.0)))
+
+
+def test_a_floor_that_moves_is_said() -> None:
+    """A floor that varies by more than one and a half is told of, a steady one is not."""
+    assert unsteady(Row("floor", (2.0, 3.0))) is None
+    assert "varied by 1.6×" in unsteady(Row("floor", (2.0, 3.2)))
+
+
+@pytest.mark.parametrize(
+    ("measured", "aim", "verdict"),
+    [(17.9, 25, "NOT MET, aim not met"), (18, 25, "met, aim not met"), (25, 25, "met, aim met"), (18, None, "met")],
+)
+def test_a_demand_says_whether_it_is_met(measured: float, aim: float | None, verdict: str) -> None:
+    """Demand and aim are told apart, and what is below is not called met."""
+    assert Demand("this", measured, 18, aim).line().endswith(f"): {verdict}")
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_percentiles_are_raced_and_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write: bool) -> None:  # noqa: FBT001
+    """A small race names every contestant and every demand, and writes the document only when told to."""
+    monkeypatch.setattr(percentiles, "DOCUMENT", tmp_path / "percentiles.md")
+    monkeypatch.setattr(sketches, "_RATE_PER_S", 20)
+    options = ["--divide", "10000", "--repeats", "7", *(["--write"] if write else [])]
+    done = CliRunner().invoke(percentiles.app, options)
+    assert done.exit_code == 0, done.output
+    names = ("compiled", "numpy only", "FINE", "polars", "pandas", "partition", "DDSketch .001", "REQ", "2 digits")
+    assert all(name in done.stdout for name in names)
+    assert done.stdout.count("wanted ≥") == 3
+    assert "1,000 samples without the query" in done.stdout
+    assert percentiles.DOCUMENT.exists() == write
+    if write:
+        assert percentiles.DOCUMENT.read_text().count("| --- |") == 5
+
+
+def test_contestants_give_the_same_quantiles() -> None:
+    """All that answer in bulk answer within a percent of numpy, REQ in rank: what is raced is the same work."""
+    raced = sketches.bulk(20_000, 1000)
+    parted, ordered = raced["numpy partition"].run(None), np.sort(sketches.latencies(20_000, seed=1))
+    for p in sketches.QUANTILES:
+        below = int(p * 19_999)
+        assert parted[below : below + 2].tolist() == ordered[below : below + 2].tolist()
+    exact = raced["numpy quantile"].run(None)
+    for name in ("Lens, compiled", "Lens, numpy only", "Lens, compiled, FINE", "Lens, numpy only, FINE"):
+        assert raced[name].run(None) == pytest.approx(exact, rel=0.0039)
+    assert raced["pandas quantile"].run(None).to_list() == pytest.approx(list(exact))
+    assert list(raced["polars, 5 quantiles"].run(None).row(0)) == pytest.approx(list(exact))
+    assert raced["REQ k=12"].run(None) == pytest.approx(list(exact), rel=0.2)
+
+
+def test_pairs_hold_what_they_were_given() -> None:
+    """Merging sketches of each kind adds up their counts: none is raced on nothing."""
+    kept = sketches.Kept(500)
+    for name, contestant in kept.merges().items():
+        into = contestant.prepare() if name.startswith("REQ") else kept.pairs[name][0]
+        contestant.run(into)
+        held = into.n if name.startswith("REQ") else into.total_count if name.startswith("Hdr") else into.count
+        assert held == 500 * 101
