@@ -1,5 +1,7 @@
 """The candidate's own engine with one planted fault: ``faulty_engine.py FAULT DELAY_S index|serve …``.
 
+``none,0.0.4=tenth`` in place of FAULT gives release 0.0.4 the fault and all others none.
+
 Every answer is given DELAY_S later than it could be. With a long delay, what the machine's scheduler
 does to a run of a few seconds is small beside the service's own time, and only the planted fault shows.
 """
@@ -9,6 +11,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 from lens_core.engine import analyzer, cli, server
@@ -41,7 +44,15 @@ class Faulty:
         self._change = {"drop": drop_every_tenth, "shift": shift_lines}.get(fault, keep)()
         self._delay_s = delay_s
         self._slow = fault == "slow"
+        self._tenth = fault == "tenth"
         self._count = itertools.count(1)
+
+    def _pause_s(self) -> float:
+        """How long the next answer waits."""
+        number = next(self._count)
+        if self._slow and number % 25 == 0:
+            return self._delay_s + 0.2
+        return self._delay_s * 6 if self._tenth and number % 10 == 0 else self._delay_s
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer as the engine would, but for the fault."""
@@ -50,7 +61,7 @@ class Faulty:
         if scope["type"] != "http" or scope["path"] != "/search" or probe:
             await self._application(scope, receive, send)
             return
-        await asyncio.sleep(self._delay_s + (0.2 if self._slow and next(self._count) % 50 == 0 else 0.0))
+        await asyncio.sleep(self._pause_s())
         messages: list[Any] = []
 
         async def collect(message: Any) -> None:
@@ -75,9 +86,16 @@ def forget_stemming() -> None:
     analyzer.stems_of.cache_clear()
 
 
+def fault_of(faults: str, release: str) -> str:
+    """The fault that is planted in a release."""
+    common, *own = faults.split(",")
+    return dict(item.split("=") for item in own).get(release, common)
+
+
 def main() -> int:
     """Run the engine's own command line with the fault in place."""
-    fault, delay, *arguments = sys.argv[1:]
+    faults, delay, *arguments = sys.argv[1:]
+    fault = fault_of(faults, version("lens"))  # of the unpacked candidate, which comes first on the path
     if fault == "unstemmed" and arguments[0] == "index":
         forget_stemming()
     server.create_app = lambda index: Faulty(engine_app.create_app(index), fault, float(delay))  # type: ignore[assignment]
