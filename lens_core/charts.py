@@ -137,9 +137,11 @@ def latency_ecdf(
 ) -> go.Figure:
     """How many queries were slower than x, both axes logarithmic so that the tail is seen.
 
-    ``limit_ms`` is where the gate of the tail ratio puts the highest allowed P99 (2 × P95).
+    Queries of rounds that were set aside are not drawn, but counted in the title. ``limit_ms`` is
+    where the gate of the tail ratio puts the highest allowed P99 (2 × P95).
     """
-    latency = _finite(samples["latency_ms"])
+    kept = samples[samples["set_aside"] == ""]
+    latency = _finite(kept["latency_ms"])
     title = "How many queries took longer than x"
     if latency.size == 0:
         return _nothing(title, "no query has a latency")
@@ -161,8 +163,9 @@ def latency_ecdf(
         (f"limit {ratio}", limit_ms, _LIMIT, "solid"),
     )
     drawn = [(name, x, colour, dash) for name, x, colour, dash in marks if x is not None and x > 0]
-    missing = len(samples) - latency.size
+    missing, aside = len(kept) - latency.size, len(samples) - len(kept)
     note = f", {missing:,} without a latency are not drawn" if missing else ""
+    note += f", {aside:,} of rounds set aside neither" if aside else ""
     layout = {
         "title": {"text": f"{title} ({format_count(int(latency.size))}{note})"},
         "xaxis": {
@@ -223,24 +226,25 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, object]:
 def latency_over_time(samples: pd.DataFrame) -> go.Figure:
     """Each query's latency by when it was due: bursts, pauses and drift are seen here first.
 
-    Of more than 2,000 queries all of the slowest 1 % are drawn, and an even pick of the rest.
+    Of more than 2,000 queries all of the slowest 1 % are drawn, and an even pick of the rest. Queries
+    of rounds that were set aside, because the control stalled in them, are grey.
     """
     title = "Latency over the run"
     good = samples[np.isfinite(samples["latency_ms"].to_numpy(dtype="float64", na_value=np.nan))]
     if good.empty:
         return _nothing(title, "no query has a latency")
     drawn = _thin(good)
-    failed = drawn["status"].to_numpy() != _OK
+    failed, aside = drawn["status"].to_numpy() != _OK, drawn["set_aside"].to_numpy() != ""
     trace: dict[str, object] = {
         "type": "scatter",
         "mode": "markers",
         "x": drawn["intended_s"].to_numpy(dtype=np.float32),
         "y": drawn["latency_ms"].to_numpy(dtype=np.float32),
-        "text": drawn["question_id"].astype(str).tolist(),
+        "text": (drawn["question_id"].astype(str) + drawn["set_aside"].map(_aside_words)).tolist(),
         "marker": {
             "size": np.where(failed, 9, 4).tolist(),
-            "color": np.where(failed, _LIMIT, _LINE).tolist(),
-            "symbol": np.where(failed, "x", "circle").tolist(),
+            "color": np.where(failed, _LIMIT, np.where(aside, _MARK, _LINE)).tolist(),
+            "symbol": np.where(failed, "x", np.where(aside, "circle-open", "circle")).tolist(),
             "opacity": 0.7,
             "line": {"width": 0},
         },
@@ -249,6 +253,7 @@ def latency_over_time(samples: pd.DataFrame) -> go.Figure:
     words = format_count(len(good)) if len(drawn) == len(good) else f"{len(drawn):,} of {len(good):,} queries"
     errors = int((samples["status"] != _OK).sum())
     lost = f"; {errors:,} without a good answer, ✕ where they have a latency" if errors else ""
+    lost += "; ○ in rounds set aside" if aside.any() else ""
     layout = {
         "title": {"text": f"{title} ({words}{lost})"},
         "xaxis": {"title": {"text": "due, seconds from the start"}},
@@ -260,6 +265,10 @@ def latency_over_time(samples: pd.DataFrame) -> go.Figure:
         "height": 320,
     }
     return _figure([trace], layout)
+
+
+def _aside_words(why: str) -> str:
+    return f"<br>set aside: {why}" if why else ""
 
 
 def _thin(samples: pd.DataFrame) -> pd.DataFrame:

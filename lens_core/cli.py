@@ -191,10 +191,9 @@ def night_show(date: NightRef, *, as_json: Json = False) -> None:
 
 
 def _show(lens: Lens, night: Night, *, as_json: bool) -> None:
-    answers = lens.answers(night.night_id)
+    answers, measured = lens.answers(night.night_id), lens.measurements(night.night_id)
     evidence = lens.evidence(night.night_id)
     if as_json:
-        measured = lens.measurements(night.night_id)
         _print_json({"night": night, "answers": answers, "measurements": measured, "evidence": evidence})
         return
     out = terminal.console()
@@ -202,6 +201,9 @@ def _show(lens: Lens, night: Night, *, as_json: bool) -> None:
     out.print()
     out.print(terminal.gate_table(answers, lens.catalogue_slices()))
     out.print()
+    if measured:
+        out.print(terminal.sureness(measured))
+        out.print()
     out.print(terminal.reasons_table(answers))
     out.print()
     verdict, reason = lens.standing(night.night_id)

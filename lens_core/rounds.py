@@ -25,7 +25,7 @@ class LatencyRules:
     control took over ``stall_ms`` from when it was due.
     """
 
-    alpha: float = 0.025
+    alpha: float = 0.01
     looks: int = 3
     min_blocks: int = 30
     max_blocks: int = 60

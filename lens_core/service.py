@@ -163,8 +163,18 @@ class Lens:
         return self._world.home / path
 
     def samples(self, night_id: str, slice_name: str) -> pd.DataFrame:
-        """The raw samples of one slice, a row per request; IntegrityError when they are gone."""
-        return self._world.store.frame(self._records.folder(self._night_by_id(night_id), slice_name))
+        """The candidate's raw samples of one slice, a row per request; IntegrityError when they are gone.
+
+        ``set_aside`` says why the round of a request does not count, and is empty where it does.
+        """
+        aside = self.set_aside(night_id, slice_name)
+        frame = self._world.store.frame(self._records.folder(self._night_by_id(night_id), slice_name))
+        return frame.assign(set_aside=[aside.get(number, "") for number in frame["round_number"]])
+
+    def set_aside(self, night_id: str, slice_name: str) -> dict[int, str]:
+        """The rounds of one slice that do not count, and why; IntegrityError when its evidence is gone."""
+        night = self._night_by_id(night_id)
+        return self._records.set_aside(night, slice_name, self._policy_of(night))
 
     def catalogue_slices(self) -> tuple[str, ...]:
         """The names of all slices, in catalogue order."""

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lens_core.gates import alike
-from lens_core.model import Answer, Night, Verdict
-from lens_core.views import VERDICT_SYMBOLS, slice_gates
+from lens_core.model import Answer, Measurement, Night, Verdict
+from lens_core.views import VERDICT_SYMBOLS, slice_gates, sureness_table
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -83,6 +83,18 @@ def gate_table(answers: Sequence[Answer], slices: Sequence[str]) -> RenderableTy
         parts.append(Text.assemble(f"{answer.gate}: ", verdict_text(answer.verdict), f"  {answer.reason}"))
     parts.append(Text(LEGEND, style="dim"))
     return Group(*parts)
+
+
+def sureness(measurements: Sequence[Measurement]) -> Table:
+    """How sure the latencies are: each ratio with its bounds, n, blocks, power, and what was set aside."""
+    frame = sureness_table(measurements)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("slice", no_wrap=True)
+    for heading in frame.columns:
+        table.add_column(str(heading), no_wrap=heading != "valid run", overflow="fold")
+    for name, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        table.add_row(str(name), *map(str, row))
+    return table
 
 
 def reasons_table(answers: Sequence[Answer]) -> RenderableType:

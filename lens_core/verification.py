@@ -7,9 +7,10 @@ from pathlib import Path
 
 from lens_core.errors import IntegrityError, LensError
 from lens_core.gates import Policy, Subject, judge, verdict_of
-from lens_core.measure import measure
+from lens_core.measure import measure, timing_of
 from lens_core.model import Answer, Measurement, Night, NightState, Slice
 from lens_core.ports import EvidenceStore, Ledger
+from lens_core.rounds import set_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class SliceRecords:
                 "the files of this slice are of another night",
             )
         return measure(slice_name, run, policy.latency, str(self._store.samples_digest(folder)))
+
+    def set_aside(self, night: Night, slice_name: str, policy: Policy) -> dict[int, str]:
+        """The rounds of a slice that do not count, and why; IntegrityError when its evidence is gone."""
+        run = self._store.read_run(self.folder(night, slice_name))
+        return set_aside(run.observed.rounds, timing_of(run.control), policy.latency)
 
     def answers(self, night: Night, measurement: Measurement, policy: Policy) -> tuple[Answer, ...]:
         """What the gates say of a measured slice."""

@@ -12,7 +12,7 @@ from enum import Enum
 
 import pandas as pd
 
-from lens_core.model import QUERY_CLASSES, Answer, Measurement, Night, NightState, Verdict
+from lens_core.model import QUERY_CLASSES, Answer, Interval, Measurement, Metric, Night, NightState, Verdict
 
 NO_VALUE = "no value"
 OPEN = "OPEN"
@@ -117,6 +117,10 @@ _METRIC_TITLES = {
     "service_p99_ms": "P99 from the real send",
     "send_lag_p99_ms": "P99 of the send lag",
     "achieved_rate_per_s": "Achieved rate",
+    "set_aside_share": "Rounds set aside",
+    "control_p99_ms": "P99 of the control",
+    "baseline_p95_ms": "P95 of the baseline",
+    "baseline_p99_ms": "P99 of the baseline",
     "hit_validity": "Hits whose lines are right",
     "definition_coverage": "Definitions listed",
     "rss_peak_mb": "Peak memory",
@@ -208,6 +212,18 @@ def format_threshold(answer: Answer) -> str:
     return f"{answer.sign} {format_value(answer.gate, answer.threshold)}".strip()
 
 
+def format_interval(name: str, interval: Interval | None) -> str:
+    """The bounds of the metric or gate ``name``: ``1.21× to 1.38×``; ``no interval`` without them."""
+    if interval is None:
+        return "no interval"
+    return f"{format_value(name, interval.low)} to {format_value(name, interval.high)}"
+
+
+def format_power(interval: Interval | None) -> str:
+    """How surely the run would have failed a service 10 % beyond the limit, as a share."""
+    return "" if interval is None else f"{interval.power:.0%}"
+
+
 def night_verdict(night: Night) -> str:
     """The verdict's name, ``OPEN`` while the night runs; a closed night without one is INCONCLUSIVE."""
     if night.state is NightState.OPEN:
@@ -294,29 +310,72 @@ def reason_table(answers: Iterable[Answer]) -> pd.DataFrame:
 
 
 def answer_table(answers: Iterable[Answer]) -> pd.DataFrame:
-    """Answers as words to be read: gate, verdict, value and threshold with units, count and reason."""
+    """Answers as words: gate, verdict, value, interval and threshold with units, count, power and reason.
+
+    ``power`` is how surely the run would have failed a service 10 % beyond the limit.
+    """
     listed = list(answers)
     return pd.DataFrame(
         {
             "gate": [term_of(a.gate).title for a in listed],
             "verdict": [f"{VERDICT_SYMBOLS[a.verdict.name]} {a.verdict.name}" for a in listed],
             "value": [format_value(a.gate, a.value) for a in listed],
+            "interval": [format_interval(a.gate, a.interval) if a.interval else "" for a in listed],
             "threshold": [format_threshold(a) for a in listed],
             "n": [f"{a.sample_count:,}" for a in listed],
+            "power": [format_power(a.interval) for a in listed],
             "why": [a.reason for a in listed],
         }
     )
 
 
 def metric_table(measurement: Measurement) -> pd.DataFrame:
-    """Every metric of one slice as words with units, and its sample count."""
+    """Every metric of one slice as words with units, its interval where it has one, and its sample count."""
     return pd.DataFrame(
         {
             "metric": [metric_title(m.name) for m in measurement.metrics],
             "value": [format_value(m.name, m.value) for m in measurement.metrics],
+            "interval": [format_interval(m.name, m.interval) if m.interval else "" for m in measurement.metrics],
             "n": [f"{m.sample_count:,}" for m in measurement.metrics],
         }
     )
+
+
+_RATIOS = ("tail_ratio", "p95_vs_baseline", "p99_vs_baseline")
+
+
+def sureness_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
+    """Slices × how sure their latencies are: each ratio with its bounds, n, blocks, power, what was set aside.
+
+    Bounds hold together with the confidence that the answers name; a run that was no measurement says why.
+    """
+    rows = {}
+    for item in measurements:
+        interval = item.get("tail_ratio").interval
+        rows[item.slice] = [
+            f"{item.get('tail_ratio').sample_count:,}",
+            str(interval.blocks) if interval else "",
+            *(_with_bounds(item.get(name)) for name in _RATIOS),
+            format_power(interval),
+            format_value("set_aside_share", item.get("set_aside_share").value),
+            "; ".join(item.invalid) or "yes",
+        ]
+    columns = ["n", "blocks", "P99÷P95", "P95÷base", "P99÷base", "power", "set aside", "valid run"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("slice")
+
+
+def _with_bounds(metric: Metric) -> str:
+    if metric.value is None:
+        return "·"
+    bounds = f" ({metric.interval.low:.3g} to {metric.interval.high:.3g})" if metric.interval else ""
+    return f"{metric.value:.3g}{bounds}"
+
+
+def set_aside_table(reasons_by_round: Mapping[int, str]) -> pd.DataFrame:
+    """The rounds that do not count, and why, in their order; one row that says so when there are none."""
+    if not reasons_by_round:
+        return pd.DataFrame({"round": ["none"], "why": ["the control never stalled"]})
+    return pd.DataFrame({"round": [str(n) for n in reasons_by_round], "why": list(reasons_by_round.values())})
 
 
 class Page:

@@ -16,6 +16,7 @@ from lens_core.views import (
     NO_VALUE,
     VERDICT_SYMBOLS,
     format_count,
+    format_interval,
     format_threshold,
     format_value,
     night_verdict,
@@ -150,14 +151,27 @@ def answers_table(answers: Sequence[Answer], caption: str, files: Mapping[str, s
         f"<tr><td>{verdict_tag(answer.verdict.name)}</td>"
         f"<td title='{escape(term_of(answer.gate).meaning)}'>{escape(term_of(answer.gate).title)}</td>"
         f"<td class='lens-number'>{format_value(answer.gate, answer.value)}</td>"
+        f"<td class='lens-number'>{_interval_cell(answer)}</td>"
         f"<td class='lens-number'>{format_threshold(answer)}</td>"
         f"<td class='lens-number'>{answer.sample_count:,}</td>"
         f"<td class='lens-words'>{escape(answer.reason)}</td>"
         f"<td>{short_digest(answer.evidence, files.get(answer.evidence, ''))}</td></tr>"
         for answer in answers
     ]
-    head = ("Verdict", "Gate", "Value", "Threshold", "Samples", "Why", "Evidence")
+    head = ("Verdict", "Gate", "Value", "Interval", "Threshold", "Samples", "Why", "Evidence")
     return _table(caption, head, rows)
+
+
+def _interval_cell(answer: Answer) -> str:
+    """The bounds, and when pointed at what they rest on; nothing for a gate that has none."""
+    interval = answer.interval
+    if interval is None:
+        return ""
+    rests = (
+        f"{interval.confidence:.1%} sure, from {interval.blocks} blocks of time; a value 10 % beyond the limit "
+        f"would have failed with a probability of {interval.power:.0%}"
+    )
+    return f"<span title='{escape(rests)}'>{format_interval(answer.gate, interval)}</span>"
 
 
 def evidence_table(night: Night, evidence: Iterable[Evidence], slices: Sequence[str]) -> str:
@@ -172,11 +186,12 @@ def evidence_table(night: Night, evidence: Iterable[Evidence], slices: Sequence[
                 ("slice_validation.html", "read"),
                 ("slice_validation.ipynb", ".ipynb"),
                 ("samples.parquet", "samples"),
+                ("control.parquet", "control"),
                 ("measurement.json", "measurement"),
             )
         )
         rows.append(f"<tr><th scope='row'>{escape(name)}</th>{cells}</tr>")
-    head = ("Slice", "Executed notebook", "Download", "Raw samples", "Measured numbers")
+    head = ("Slice", "Executed notebook", "Download", "Raw samples", "Of the control", "Measured numbers")
     return _table("Files that the verdict rests on, a row per slice", head, rows)
 
 

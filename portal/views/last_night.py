@@ -215,13 +215,17 @@ def _latencies(night: Night, name: str, answers: Sequence[Answer]) -> None:
     if samples.empty:
         st.markdown("No samples were kept of this slice.")
         return
-    p95, p99 = (float(samples["latency_ms"].quantile(q)) for q in (0.95, 0.99))
+    kept = samples.loc[samples["set_aside"] == "", "latency_ms"]
+    if kept.empty:
+        st.markdown("Every round of this slice was set aside: the machine stalled all the time.")
+        return
+    p95, p99 = (float(kept.quantile(q)) for q in (0.95, 0.99))
     ratio = next((a.threshold for a in answers if a.gate == _TAIL_GATE and a.threshold), None)
     limit = ratio * p95 if ratio else None
     dark = st.context.theme.type == "dark"
     st.plotly_chart(charts.inked(charts.latency_ecdf(samples, p95, p99, limit), dark=dark), theme=None, key="ecdf")
     st.plotly_chart(charts.inked(charts.latency_over_time(samples), dark=dark), theme=None, key="over_time")
-    st.markdown(f"Drawn from the raw samples: P95 {format_ms(p95)}, P99 {format_ms(p99)}, n = {len(samples):,}.")
+    st.markdown(f"Drawn from the raw samples: P95 {format_ms(p95)}, P99 {format_ms(p99)}, n = {len(kept):,}.")
 
 
 def _evidence(record: reading.NightRecord) -> None:

@@ -126,6 +126,8 @@ def samples_frame(seed: int, count: int = 1500) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "seq": np.arange(count),
+            "round_number": np.arange(count) // 50,
+            "set_aside": [""] * count,
             "question_id": [f"q{i:04d}" for i in range(count)],
             "query_class": [QUERY_CLASSES[i % 5] for i in range(count)],
             "intended_s": np.arange(count) / 100,

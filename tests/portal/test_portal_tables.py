@@ -1,6 +1,8 @@
 """The HTML tables of the pages."""
 
-from lens_core.model import Answer, Verdict
+from dataclasses import replace
+
+from lens_core.model import Answer, Interval, Verdict
 from portal import tables
 from tests.portal.fake_lens import NEWEST, SLICES, digest_of, night_of
 
@@ -18,10 +20,20 @@ def test_an_answer_links_to_the_file_that_it_is_recomputed_from() -> None:
     assert "href" not in tables.answers_table([answer], "Answers", {})
 
 
+def test_an_interval_says_what_it_rests_on() -> None:
+    """Bounds stand beside the value, with confidence, blocks and power; a gate without them has an empty cell."""
+    interval = Interval(1.31, 1.52, 0.95, 0.87, 60, 1.1)
+    with_bounds = Answer("tail_ratio", "s", Verdict.PASS, "fine", 1.4, 2.0, 1500, "", "≤", interval)
+    html = tables.answers_table([with_bounds, replace(with_bounds, interval=None)], "Answers", {})
+    assert html.count("1.31× to 1.52×") == 1
+    assert "95.0% sure, from 60 blocks of time" in html
+    assert "probability of 87%" in html
+
+
 def test_a_file_that_is_not_recorded_is_no_link() -> None:
     """A missing notebook is said to be missing, for each slice."""
     html = tables.evidence_table(night_of(NEWEST), (), SLICES)
-    assert html.count("not recorded") == 4 * len(SLICES)
+    assert html.count("not recorded") == 5 * len(SLICES)
     assert "href" not in html
 
 

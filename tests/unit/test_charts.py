@@ -21,6 +21,7 @@ def _samples(count: int = 1500) -> pd.DataFrame:
             "intended_s": np.arange(count) / 100,
             "latency_ms": latency,
             "status": [200] * count,
+            "set_aside": [""] * count,
         }
     )
 
@@ -104,6 +105,17 @@ def test_over_time_keeps_the_slowest_and_bounds_the_points() -> None:
     assert len(figure.data[0].x) <= 2001
     assert np.isclose(max(figure.data[0].y), samples["latency_ms"].max())
     assert figure.data[0].type == "scatter"
+
+
+def test_rounds_set_aside_are_grey_and_no_part_of_the_tail() -> None:
+    """What the machine spoiled is left out of the distribution, and shown for what it is over time."""
+    samples = _samples(100)
+    samples.loc[:9, ["latency_ms", "set_aside"]] = [900.0, "the control stalled for 40 ms"]
+    ecdf, over_time = charts.latency_ecdf(samples, None, None, None), charts.latency_over_time(samples)
+    assert max(ecdf.data[0].x) < 900
+    assert "10 of rounds set aside" in ecdf.layout.title.text
+    assert [colour == charts._MARK for colour in over_time.data[0].marker.color] == [True] * 10 + [False] * 90
+    assert "stalled for 40 ms" in over_time.data[0].text[0]
 
 
 def test_a_chart_of_nothing_says_so() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lens_core.gates import Bound, Gate, Policy, Subject, absent_slice, alike, judge, verdict_of, without_evidence
-from lens_core.model import Answer, Measurement, Metric, Verdict
+from lens_core.model import Answer, Interval, Measurement, Metric, Verdict
 
 RATIO = Gate("tail_ratio", Bound.AT_MOST, 2.0, 1000)
 RECALL = Gate("recall_at_50", Bound.AT_LEAST, 0.85, 200)
@@ -46,6 +46,64 @@ def answer_of(gate, metric, *, has_baseline=True, first_release=""):
 def test_a_gate_gives_the_verdict_of_its_scenario(gate, value, count, verdict):
     """Limits are exact, too few samples are inconclusive, and what is no number is an error."""
     assert answer_of(gate, Metric(gate.name, value, count)).verdict is verdict
+
+
+TAIL = Gate("tail_ratio", Bound.AT_MOST, 2.0, 1000, interval=True)
+LEAST = Gate("span_coverage", Bound.AT_LEAST, 0.98, 10, interval=True)
+FREE = Gate("cpu_share", Bound.BELOW, 0.7, 10, interval=True)
+
+
+def between(low, high, blocks=30, effect=1.0):
+    """An interval."""
+    return Interval(low, high, 0.95, 0.8, blocks, effect)
+
+
+@pytest.mark.parametrize(
+    ("gate", "count", "interval", "verdict"),
+    [
+        (TAIL, 1000, between(1.5, 1.9), Verdict.PASS),
+        (TAIL, 1000, between(1.5, 2.0), Verdict.PASS),
+        (TAIL, 1000, between(1.5, math.nextafter(2, 3)), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(2.0, 2.5), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(math.nextafter(2, 3), 2.5), Verdict.FAIL),
+        (TAIL, 999, between(1.5, 1.6), Verdict.INCONCLUSIVE),
+        (TAIL, 999, between(3.0, 4.0), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, None, Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(1.5, 1.6, blocks=29), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(1.5, 1.6, effect=10.0), Verdict.PASS),
+        (TAIL, 1000, between(1.5, 1.6, effect=10.1), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(1.5, 1.6, effect=math.nan), Verdict.INCONCLUSIVE),
+        (TAIL, 1000, between(2.5, 2.6, effect=99.0), Verdict.FAIL),
+        (LEAST, 10, between(0.98, 0.99), Verdict.PASS),
+        (LEAST, 10, between(0.97, 0.99), Verdict.INCONCLUSIVE),
+        (LEAST, 10, between(0.96, 0.97), Verdict.FAIL),
+        (FREE, 10, between(0.5, 0.69), Verdict.PASS),
+        (FREE, 10, between(0.69, 0.7), Verdict.INCONCLUSIVE),
+        (FREE, 10, between(0.7, 0.8), Verdict.FAIL),
+    ],
+)
+def test_an_interval_passes_whole_fails_whole_or_is_inconclusive(gate, count, interval, verdict):
+    """The worst bound decides PASS, the best one FAIL; blocks that hang together never pass and may fail."""
+    value = interval.low if interval else 1.0
+    answer = answer_of(gate, Metric(gate.name, value, count, interval))
+    assert answer.verdict is verdict, answer.reason
+    assert answer.interval is interval
+
+
+def test_an_invalid_run_is_an_error_for_intervals_only():
+    """Neither a good nor a bad latency of an invalid run is believed; what does not hang on time still is."""
+    metrics = (Metric("tail_ratio", 9.0, 1000, between(8, 10)), Metric("recall_at_50", 0.9, 200))
+    measurement = Measurement("s", "c", metrics, "", ("the machine stalled",))
+    _, tail, recall = judge(measurement, Policy((TAIL, RECALL)), Subject("1", has_baseline=False))
+    assert (tail.verdict, recall.verdict) == (Verdict.ERROR, Verdict.PASS)
+    assert "the machine stalled" in tail.reason
+
+
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (math.nan, 1), (1, math.inf)])
+def test_an_interval_is_finite_and_in_order(low, high):
+    """Bounds that are none cannot even be written down."""
+    with pytest.raises(ValueError, match="bounds in order"):
+        between(low, high)
 
 
 def test_a_metric_that_was_never_measured_is_an_error():
