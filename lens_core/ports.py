@@ -10,7 +10,7 @@ from typing import Protocol
 import pandas as pd
 
 from lens_core.errors import LensError
-from lens_core.measure import SliceRun
+from lens_core.measure import ControlSample, SliceRun
 from lens_core.model import (
     Answer,
     Candidate,
@@ -24,6 +24,7 @@ from lens_core.model import (
     Unit,
     Verdict,
 )
+from lens_core.rounds import Round
 
 
 class Clock(Protocol):
@@ -299,6 +300,9 @@ class EvidenceStore(Protocol):
 
     def read_run(self, folder: Path) -> SliceRun:
         """Read it back; IntegrityError when a file is missing or unreadable."""
+
+    def read_control(self, folder: Path) -> tuple[tuple[Round, ...], tuple[ControlSample, ...]]:
+        """The rounds of a run and what the control did in them, without the rest; errors as ``read_run``."""
 
     def samples_digest(self, folder: Path) -> Digest:
         """SHA-256 of the candidate's samples of a run; IntegrityError when they are missing."""

@@ -48,8 +48,8 @@ class SliceRecords:
 
     def set_aside(self, night: Night, slice_name: str, policy: Policy) -> dict[int, str]:
         """The rounds of a slice that do not count, and why; IntegrityError when its evidence is gone."""
-        run = self._store.read_run(self.folder(night, slice_name))
-        return set_aside(run.observed.rounds, timing_of(run.control), policy.latency)
+        rounds, control = self._store.read_control(self.folder(night, slice_name))
+        return set_aside(rounds, timing_of(control), policy.latency)
 
     def answers(self, night: Night, measurement: Measurement, policy: Policy) -> tuple[Answer, ...]:
         """What the gates say of a measured slice."""

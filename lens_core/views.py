@@ -344,10 +344,13 @@ def metric_table(measurement: Measurement) -> pd.DataFrame:
 _RATIOS = ("tail_ratio", "p95_vs_baseline", "p99_vs_baseline")
 
 
-def sureness_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
+def sureness_table(
+    measurements: Iterable[Measurement], aside: Mapping[str, Mapping[int, str]] | None = None
+) -> pd.DataFrame:
     """Slices × how sure their latencies are: each ratio with its bounds, n, blocks, power, what was set aside.
 
-    Bounds hold together with the confidence that the answers name; a run that was no measurement says why.
+    Bounds hold together with the confidence that the answers name; a run that was no measurement says
+    why. ``aside`` adds, by slice, the reason of the first round that was set aside.
     """
     rows = {}
     for item in measurements:
@@ -357,11 +360,16 @@ def sureness_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
             str(interval.blocks) if interval else "",
             *(_with_bounds(item.get(name)) for name in _RATIOS),
             format_power(interval),
-            format_value("set_aside_share", item.get("set_aside_share").value),
+            format_value("set_aside_share", item.get("set_aside_share").value) + _first_reason(aside, item.slice),
             "; ".join(item.invalid) or "yes",
         ]
     columns = ["n", "blocks", "P99÷P95", "P95÷base", "P99÷base", "power", "set aside", "valid run"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("slice")
+
+
+def _first_reason(aside: Mapping[str, Mapping[int, str]] | None, name: str) -> str:
+    reasons = list((aside or {}).get(name, {}).values())
+    return f": {reasons[0]}" + (f", and {len(reasons) - 1} more" if len(reasons) > 1 else "") if reasons else ""
 
 
 def _with_bounds(metric: Metric) -> str:

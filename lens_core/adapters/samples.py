@@ -74,18 +74,18 @@ class ParquetSamples:
 
     def read_run(self, folder: Path) -> SliceRun:
         """IntegrityError when a file is missing or not what was written."""
-        raw = _read_json(folder / _OBSERVED)
-        try:
-            baseline_asked = raw.pop("baseline_asked")
-            observed = _observed(raw)
-        except (ValueError, TypeError, KeyError) as error:
-            raise IntegrityError(f"{folder / _OBSERVED} cannot be read: {error}", _LOST) from error
+        observed, baseline_asked = _read_observed(folder / _OBSERVED)
         return SliceRun(
             samples=_read_samples(folder / _SAMPLES),
             baseline=_read_samples(folder / _BASELINE) if baseline_asked else None,
-            control=tuple(ControlSample(**row) for row in _read_rows(folder / _CONTROL, _CONTROL_SCHEMA)),
+            control=_read_control(folder / _CONTROL),
             observed=observed,
         )
+
+    def read_control(self, folder: Path) -> tuple[tuple[Round, ...], tuple[ControlSample, ...]]:
+        """Rounds and control alone: a hundredth of what the samples weigh."""
+        observed, _ = _read_observed(folder / _OBSERVED)
+        return observed.rounds, _read_control(folder / _CONTROL)
 
     def samples_digest(self, folder: Path) -> Digest:
         """SHA-256 of the candidate's samples; IntegrityError when they are missing."""
@@ -158,14 +158,24 @@ def _read_json(file: Path) -> dict[str, Any]:
     return raw
 
 
-def _observed(raw: dict[str, Any]) -> Observed:
-    made = {
-        "hit_validity": _coverage(raw["hit_validity"]),
-        "definition_coverage": _coverage(raw["definition_coverage"]),
-        "plan": RunPlan(**{**raw["plan"], "look_ends": tuple(raw["plan"]["look_ends"])}),
-        "rounds": tuple(Round(**item) for item in raw["rounds"]),
-    }
-    return Observed(**{**raw, **made})
+def _read_control(file: Path) -> tuple[ControlSample, ...]:
+    return tuple(ControlSample(**row) for row in _read_rows(file, _CONTROL_SCHEMA))
+
+
+def _read_observed(file: Path) -> tuple[Observed, bool]:
+    """What was observed, and whether a baseline was asked."""
+    raw = _read_json(file)
+    try:
+        baseline_asked = bool(raw.pop("baseline_asked"))
+        made = {
+            "hit_validity": _coverage(raw["hit_validity"]),
+            "definition_coverage": _coverage(raw["definition_coverage"]),
+            "plan": RunPlan(**{**raw["plan"], "look_ends": tuple(raw["plan"]["look_ends"])}),
+            "rounds": tuple(Round(**item) for item in raw["rounds"]),
+        }
+        return Observed(**{**raw, **made}), baseline_asked
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(f"{file} cannot be read: {error}", _LOST) from error
 
 
 def _coverage(raw: dict[str, Any]) -> Coverage:

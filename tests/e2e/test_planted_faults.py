@@ -105,7 +105,8 @@ def test_releases_are_told_apart_from_their_baseline(tmp_path, home):
     times slower *passes* the tail ratio, since P95 rises with P99; the comparisons catch it.
     """
     config = configure(tmp_path, "none,0.0.3=unstemmed,0.0.4=tenth", 0.2)
-    judge(release(tmp_path, "0.0.1", home, config))
+    stable = release(tmp_path, "0.0.1", home, config)._world
+    stable.ledger.add_candidate(stable.builder.build(), stable.clock.now())
     request = replace(REQUEST, baseline="0.0.1")
     for version, wanted in (
         ("0.0.2", set()),

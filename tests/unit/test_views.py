@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lens_core import views
-from lens_core.model import Answer, Candidate, Digest, Measurement, Metric, Night, NightState, Verdict
+from lens_core.model import Answer, Candidate, Digest, Interval, Measurement, Metric, Night, NightState, Verdict
 
 _DIGEST = Digest("sha256:" + "a" * 64)
 _SMALL, _LARGE = "backend/python/small", "backend/python/large"
@@ -242,3 +242,23 @@ def test_every_metric_is_listed_with_its_count() -> None:
     table = views.metric_table(measured)
     assert list(table["value"]) == ["2.50 ms", views.NO_VALUE]
     assert list(table["n"]) == ["1,500", "0"]
+
+
+def test_how_sure_a_slice_is_stands_in_one_row() -> None:
+    """Each ratio with its bounds, the count, blocks and power; what was set aside and why; whether the run is valid."""
+    interval = Interval(1.3, 1.5, 0.98, 0.87, 30, 1.1)
+    metrics = (Metric("tail_ratio", 1.4, 1500, interval), Metric("set_aside_share", 0.25, 40))
+    measured = [Measurement(_SMALL, "c", metrics, ""), Measurement(_LARGE, "c", (), "", ("the machine stalled",))]
+    aside = {_SMALL: {3: "the control stalled for 5 ms", 9: "the control did not answer"}}
+    table = views.sureness_table(measured, aside)
+    small, large = (dict(zip(table.columns, table.loc[name], strict=True)) for name in (_SMALL, _LARGE))
+    assert (small["n"], small["blocks"], small["P99÷P95"]) == ("1,500", "30", "1.4 (1.3 to 1.5)")
+    assert (small["power"], small["P95÷base"], small["valid run"]) == ("87%", "·", "yes")
+    assert small["set aside"] == "25.0 %: the control stalled for 5 ms, and 1 more"
+    assert (large["P99÷P95"], large["valid run"]) == ("·", "the machine stalled")
+
+
+def test_rounds_set_aside_are_listed_or_said_to_be_none() -> None:
+    """A table without rows would look as if nothing had been looked at."""
+    assert views.set_aside_table({7: "stalled"}).to_numpy().tolist() == [["7", "stalled"]]
+    assert views.set_aside_table({})["why"].tolist() == ["the control never stalled"]
