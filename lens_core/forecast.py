@@ -163,5 +163,5 @@ def _breach(limit: Limit | None, known: Logs, levels: Logs, nights: int) -> tupl
     errors = paths(known, levels, nights)
     probability = breach_probability(errors, float(levels[-1]), limit)
     if probability is None:
-        return None, f"{len(errors)} stretches of {nights} nights on this level, {FEWEST_PATHS} are needed"
+        return None, f"no probability (n = {len(errors)}, {FEWEST_PATHS} needed)"
     return Breach(limit, nights, probability, len(errors)), ""

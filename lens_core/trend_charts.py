@@ -6,13 +6,14 @@ its interval and what that rests on. A night without a value, and a date without
 
 import math
 import statistics
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from lens_core.changes import Change, EarlyWarning, Trend
+from lens_core.changes import Change, EarlyWarning, Trend, Watch
 from lens_core.charts import (
     LINE,
     MARK,
@@ -27,6 +28,7 @@ from lens_core.forecast import NOMINAL_COVERAGE, Forecast
 from lens_core.series import Point, Series
 from lens_core.trend_views import (
     FIRST_NIGHT,
+    ahead_words,
     breach_words,
     change_words,
     interval_words,
@@ -37,11 +39,14 @@ from lens_core.trend_views import (
 from lens_core.views import Unit, format_change, format_value, metric_title, unit_of
 
 _COLUMNS = 3
-_ROW_PIXELS = 235
+_ROW_PIXELS = 250
+_HEADING_LETTERS = 54
 _HISTORY_NIGHTS = 45
 _FAN = "rgba(59,130,196,0.22)"
 _WARNING = "#E69F00"
 _Part = dict[str, object]
+_UNSEEN: _Part = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+"""Gives a panel its axes, and so its heading its place, where there is no night to draw."""
 
 
 def trend_with_changes(trends: Sequence[Trend], columns: int = _COLUMNS) -> go.Figure:
@@ -83,7 +88,8 @@ class _Panel:
 
     def __init__(self, series: Series, *words: str) -> None:
         self.series = series
-        self.heading = "<br>".join([f"<b>{series.slice}</b>", *words])
+        lines = (line for text in words for line in textwrap.wrap(text, _HEADING_LETTERS))
+        self.heading = "<br>".join([f"<b>{series.slice}</b>", *lines])
         self.traces: list[_Part] = []
         self.shapes: list[_Part] = []
         self.notes: list[_Part] = []
@@ -102,7 +108,9 @@ class _Panel:
         points = self.series.points
         late = (day - points[0].night_date) > 0.6 * (points[-1].night_date - points[0].night_date)
         side = {"xanchor": "right", "xshift": -2} if late else {"xanchor": "left", "xshift": 2}
-        note = {"text": words, "x": str(day), "y": 1, "yanchor": "top", "showarrow": False, "font": {"size": 11}}
+        # Each a line lower than the one before, so that neighbours can be read.
+        height = 1 - 0.1 * (len(self.notes) % 5)
+        note = {"text": words, "x": str(day), "y": height, "yanchor": "top", "showarrow": False, "font": {"size": 11}}
         self.notes.append(note | side)
 
 
@@ -114,8 +122,8 @@ def _panels(title: str, metric: str, panels: Sequence[_Panel], columns: int) -> 
     notes: list[_Part] = []
     layout: dict[str, object] = {
         "title": {"text": title},
-        "height": 130 + _ROW_PIXELS * rows,
-        "margin": {"t": 118, "l": 64, "r": 24, "b": 16},
+        "height": 150 + _ROW_PIXELS * rows,
+        "margin": {"t": 136, "l": 64, "r": 24, "b": 16},
         "shapes": shapes,
         "annotations": notes,
     }
@@ -125,11 +133,14 @@ def _panels(title: str, metric: str, panels: Sequence[_Panel], columns: int) -> 
         low, high = _in_sight(panel.in_sight)
         axes = panel_axes(place, rows, columns, suffix, high, metric)
         layout |= axes | {f"yaxis{suffix}": _part(axes, f"yaxis{suffix}") | {"range": [low, high]}}
-        data += [trace | {"xaxis": x, "yaxis": y} for trace in panel.traces]
+        data += [trace | {"xaxis": x, "yaxis": y} for trace in panel.traces or [_UNSEEN]]
         shapes += [shape | {"xref": x, "yref": f"{y} domain"} for shape in panel.shapes]
         notes += [note | {"xref": x, "yref": f"{y} domain"} for note in panel.notes]
         notes.append(panel_heading(panel.heading, suffix))
-        if panel.series.limit is not None:
+        if not panel.traces:  # empty axes would look like a healthy zero
+            layout |= {f"xaxis{suffix}": _part(axes, f"xaxis{suffix}") | {"visible": False}}
+            layout |= {f"yaxis{suffix}": _part(axes, f"yaxis{suffix}") | {"visible": False}}
+        elif panel.series.limit is not None:
             shapes.append(level_line(panel.series.limit.value, suffix))
     return make_figure(data, layout)
 
@@ -149,7 +160,10 @@ def _in_sight(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _trend_panel(trend: Trend) -> _Panel:
-    panel = _Panel(trend.series, _newest_and_limit(trend.series), watch_words(trend))
+    said = watch_words(trend)
+    if not trend.absent and trend.watch is not Watch.WARNED:
+        said = f"early warning: {said}"
+    panel = _Panel(trend.series, _newest_and_limit(trend.series), said)
     _draw_nights(panel, trend.series.points)
     _draw_levels(panel, trend)
     for change in trend.changes:
@@ -166,7 +180,9 @@ def _newest_and_limit(series: Series) -> str:
 
 
 def _draw_nights(panel: _Panel, points: Sequence[Point]) -> None:
-    """The nights as a line that breaks at gaps and at dates without a night."""
+    """The nights as a line that breaks at gaps and at dates without a night; nothing for no night."""
+    if not points:
+        return
     row: list[Point | None] = []
     for before, point in zip([None, *points], points, strict=False):
         if before is not None and point.night_date - before.night_date > timedelta(days=1):
@@ -242,7 +258,11 @@ def _forecast_panel(forecast: Forecast) -> _Panel:
     last = forecast.steps[-1]
     value = format_value(series.metric, last.value)
     chance = f"limit {limit_words(series)} breaks: {breach_words(forecast)}" if series.limit else forecast.no_breach
-    panel = _Panel(series, f"{last.nights_ahead} nights ahead {value}; {interval_words(series.metric, last)}", chance)
+    panel = _Panel(
+        series,
+        f"{ahead_words(last)} {value}; {interval_words(series.metric, last)}",
+        chance,
+    )
     _draw_nights(panel, series.points[-_HISTORY_NIGHTS:])
     _draw_fan(panel, forecast)
     if forecast.changed and forecast.trained_from is not None:

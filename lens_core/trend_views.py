@@ -71,20 +71,24 @@ def watch_words(trend: Trend) -> str:
             return "quiet"
 
 
+def ahead_words(step: Step) -> str:
+    """``in 7 nights``."""
+    return f"in {_counted(step.nights_ahead, 'night')}"
+
+
 def interval_words(metric: str, step: Step) -> str:
     """The interval of one night ahead, or why there is none."""
     if step.low is None or step.high is None:
-        return f"no {NOMINAL_COVERAGE:.0%} interval: {step.residual_count} errors are too few".replace("%", " %")
+        return f"no interval (n = {step.residual_count})"
     low, high = format_value(metric, step.low), format_value(metric, step.high)
     return f"{low} to {high} (n = {step.residual_count})"
 
 
 def breach_words(forecast: Forecast) -> str:
-    """How likely the limit breaks within the nights ahead, or why that is not said."""
+    """How likely the limit breaks within the nights ahead, from how many stretches; or why that is not said."""
     if forecast.breach is None:
         return forecast.no_breach
-    breach = forecast.breach
-    return f"{format_share(breach.probability)} within {breach.nights} nights (n = {breach.path_count})"
+    return f"{format_share(forecast.breach.probability)} (n = {forecast.breach.path_count})"
 
 
 def training_words(forecast: Forecast) -> str:
@@ -119,7 +123,7 @@ def forecast_table(forecasts: Iterable[Forecast]) -> pd.DataFrame:
     """A row per slice: newest value, the last night ahead with its interval, the chance of a breach, the training."""
     listed = list(forecasts)
     last = [f.steps[-1] if f.steps else None for f in listed]
-    ahead = next((f"in {step.nights_ahead} nights" for step in last if step), "forecast")
+    ahead = next((ahead_words(step) for step in last if step), "forecast")
     rows = list(zip(listed, last, strict=True))
     return pd.DataFrame(
         {
@@ -130,7 +134,7 @@ def forecast_table(forecasts: Iterable[Forecast]) -> pd.DataFrame:
                 interval_words(f.series.metric, s) if s else _NOTHING for f, s in rows
             ],
             "limit": [limit_words(f.series) for f in listed],
-            "limit breaks": [breach_words(f) if s else _NOTHING for f, s in rows],
+            "limit breaks before": [breach_words(f) if s else _NOTHING for f, s in rows],
             "trained on": [training_words(f) if s else _NOTHING for f, s in rows],
         }
     )
