@@ -29,7 +29,9 @@ _REFERENCE_NIGHTS = 30
 _ALARM_AT = 5.5
 _SLACK = 0.5
 _CLIP = 3.0
-"""A night adds 2.5 at most: a warning needs three nights whatever they are."""
+"""A night adds 2.5 at most, however odd it is."""
+_NEWEST_NIGHTS = 3
+"""A shift lasts so long before it is warned of, and their median must have moved."""
 _SMALLEST_SCALE = 0.01
 """In logarithms, 1 %: nights that happen to agree to the last digit are no proof that the next one must."""
 _MAX_P_VALUE = 0.001
@@ -167,21 +169,33 @@ def _change(points: Sequence[Point], logs: Logs, place: int, before: int, after:
     )
 
 
-@dataclass
 class _Sum:
     """One side of the cumulative sum: ``sign`` +1 watches for rises, -1 for falls."""
 
-    sign: int
-    height: float = 0.0
-    onset: int = 0
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self._height = 0.0
+        self._scores: list[float] = []
 
-    def add(self, score: float, at: int) -> bool:
+    def add(self, score: float) -> bool:
         """Take in one night's score; True when the alarm's height is reached."""
-        if self.height == 0:
-            self.onset = at
+        if self._height == 0:
+            self._scores.clear()
+        self._scores.append(self._sign * score)
         # Capped, so that a drift too small to be told does not store up for weeks.
-        self.height = min(max(0.0, self.height + self.sign * score - _SLACK), _ALARM_AT)
-        return self.height >= _ALARM_AT
+        self._height = min(max(0.0, self._height + self._scores[-1] - _SLACK), _ALARM_AT)
+        return self._height >= _ALARM_AT
+
+    @property
+    def nights_since_onset(self) -> int:
+        """How many nights, this one included, the shift has lasted.
+
+        The sum itself may have hovered above zero long before. Held against half the height of the
+        newest nights, the most likely beginning is where what followed sums up highest.
+        """
+        recent = float(np.median(self._scores[-_NEWEST_NIGHTS:]))
+        from_the_end = np.cumsum(np.array(self._scores[::-1]) - recent / 2)
+        return int(np.argmax(from_the_end)) + 1
 
 
 def _early_warnings(points: Sequence[Point], logs: Logs) -> tuple[tuple[EarlyWarning, ...], Watch]:
@@ -201,16 +215,21 @@ def _early_warnings(points: Sequence[Point], logs: Logs) -> tuple[tuple[EarlyWar
         middle = float(np.median(reference))
         spread = _MAD_TO_SIGMA * float(np.median(np.abs(reference - middle)))
         score = float(np.clip((values[at] - middle) / max(spread, _SMALLEST_SCALE), -_CLIP, _CLIP))
-        alarms = [one for one in sums if one.add(score, at)]
-        for alarm in alarms:
-            effect = math.expm1(float(np.median(values[alarm.onset : at + 1])) - middle)
-            if abs(math.log1p(effect)) < math.log1p(SMALLEST_EFFECT):
-                continue
-            now, onset = points[valued[at]], points[valued[alarm.onset]]
-            raised.append(EarlyWarning(int(valued[at]), now.night_date, now.night_id, onset.night_date, effect))
-            start, sums = alarm.onset, (_Sum(1), _Sum(-1))
-            break
+        for alarm in [one for one in sums if one.add(score)]:
+            onset = at + 1 - alarm.nights_since_onset
+            shift = float(np.median(values[onset : at + 1])) - middle
+            newest = float(np.median(values[at + 1 - _NEWEST_NIGHTS : at + 1])) - middle
+            # A spike can tip a sum that hovered high already: three nights must have moved, not one of them.
+            moved = min(abs(shift), abs(newest)) >= math.log1p(SMALLEST_EFFECT)
+            if moved and alarm.nights_since_onset >= _NEWEST_NIGHTS:
+                raised.append(_warning(points, int(valued[at]), int(valued[onset]), math.expm1(shift)))
+                start, sums = onset, (_Sum(1), _Sum(-1))
     return tuple(raised), _watch(points, nights_learned=values.size - 1 - start, warned=bool(raised))
+
+
+def _warning(points: Sequence[Point], place: int, onset: int, effect: float) -> EarlyWarning:
+    now = points[place]
+    return EarlyWarning(place, now.night_date, now.night_id, points[onset].night_date, effect)
 
 
 def _watch(points: Sequence[Point], nights_learned: int, *, warned: bool) -> Watch:

@@ -61,8 +61,9 @@ def walk(logs: Logs) -> Walk:
             reached = learned((logs[:end] - middle) / spread) * spread + middle
             levels[name][start:end] = reached[start:end]
     stacked = np.array([levels[name] for name in _MODELS])
-    counted = np.isfinite(stacked).sum(axis=0)
-    levels[ENSEMBLE] = np.divide(np.nansum(stacked, axis=0), counted, out=levels[ENSEMBLE], where=counted > 0)
+    there = np.isfinite(stacked)
+    counted, total = there.sum(axis=0), np.where(there, stacked, 0.0).sum(axis=0)
+    np.divide(total, counted, out=levels[ENSEMBLE], where=counted > 0)
     levels[NAIVE] = _carried(logs)
     return Walk(levels, left_out)
 
@@ -85,7 +86,7 @@ def _fitted(fit: Callable[[Logs], Filter | None], known: Logs) -> Filter | None:
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
             return fit(known)
-        except (ValueError, np.linalg.LinAlgError):
+        except ValueError:  # numpy's LinAlgError is one too
             return None
 
 
