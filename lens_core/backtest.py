@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lens_core.changes import MIN_NIGHTS, last_change_place, too_few
-from lens_core.forecast import HORIZON_NIGHTS, breach_probability, half_width, paths, residuals
+from lens_core.forecast import HORIZON_NIGHTS, breach_probability, half_width, paths, refuse_horizon, residuals
 from lens_core.levels import ENSEMBLE, MODELS, NAIVE, walk
 from lens_core.series import Limit, Logs, Series
 
@@ -115,7 +115,11 @@ class _Origin:
 
 
 def backtest(metric: str, series: Sequence[Series], nights: int = HORIZON_NIGHTS) -> Backtest:
-    """Judge the forecasts of ``metric`` in all ``series``, pooled; ``nights`` nights ahead."""
+    """Judge the forecasts of ``metric`` in all ``series``, pooled; ``nights`` nights ahead.
+
+    InvalidInput for a number of nights that cannot be forecast.
+    """
+    refuse_horizon(nights)
     origins: list[_Origin] = []
     absent: list[tuple[str, str]] = []
     for one in series:

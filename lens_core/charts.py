@@ -43,6 +43,8 @@ _HELD_MARKS = (
     (("INCONCLUSIVE",), "circle-open", VERDICT_COLOURS["INCONCLUSIVE"]),
 )
 """How a trend marks the nights that did not advance."""
+UNSEEN: dict[str, object] = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+"""Gives a panel its axes where there is nothing to draw: plotly moves the words of one without to the first."""
 _GRID = "rgba(128,128,128,0.25)"
 _MAX_POINTS = 400
 _MAX_DOTS = 2000
@@ -420,7 +422,7 @@ def panel_axes(place: int, rows: int, columns: int, suffix: str, top: float, met
 def _trend_lines(part: pd.DataFrame, metric: str, suffix: str) -> list[dict[str, object]]:
     """The line of one slice, and the marks of the nights that did not advance."""
     if part.empty:
-        return []
+        return [UNSEEN | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}]
     line = {"mode": "lines+markers", "line": {"color": LINE, "width": 1.5}}
     traces = [_trend_trace(part, metric, suffix) | line]
     for verdicts, symbol, colour in _HELD_MARKS:

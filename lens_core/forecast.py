@@ -78,8 +78,7 @@ class Forecast:
 
 def forecast(series: Series, nights: int = HORIZON_NIGHTS) -> Forecast:
     """Forecast ``nights`` nights ahead. InvalidInput when ``nights`` is not 1 to MAX_HORIZON_NIGHTS."""
-    if not 1 <= nights <= MAX_HORIZON_NIGHTS:
-        raise InvalidInput(f"expected 1 to {MAX_HORIZON_NIGHTS} nights ahead, saw {nights}")
+    refuse_horizon(nights)
     if words := series.not_on_log_scale or too_few(len(series.values), MIN_NIGHTS):
         return Forecast(series, absent=words, no_breach=words)
     logs = series.logs()
@@ -108,6 +107,12 @@ def forecast(series: Series, nights: int = HORIZON_NIGHTS) -> Forecast:
         breach=breach,
         no_breach=no_breach,
     )
+
+
+def refuse_horizon(nights: int) -> None:
+    """InvalidInput when ``nights`` is not 1 to MAX_HORIZON_NIGHTS."""
+    if not 1 <= nights <= MAX_HORIZON_NIGHTS:
+        raise InvalidInput(f"expected 1 to {MAX_HORIZON_NIGHTS} nights ahead, saw {nights}")
 
 
 def _step(known: Logs, levels: Logs, ahead: int, last: date) -> Step:

@@ -17,6 +17,7 @@ from lens_core.changes import Change, EarlyWarning, Trend, Watch
 from lens_core.charts import (
     LINE,
     MARK,
+    UNSEEN,
     axis_title,
     level_line,
     make_figure,
@@ -45,8 +46,6 @@ _HISTORY_NIGHTS = 45
 _FAN = "rgba(59,130,196,0.22)"
 _WARNING = "#E69F00"
 _Part = dict[str, object]
-_UNSEEN: _Part = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
-"""Gives a panel its axes, and so its heading its place, where there is no night to draw."""
 
 
 def trend_with_changes(trends: Sequence[Trend], columns: int = _COLUMNS) -> go.Figure:
@@ -133,7 +132,7 @@ def _panels(title: str, metric: str, panels: Sequence[_Panel], columns: int) -> 
         low, high = _in_sight(panel.in_sight)
         axes = panel_axes(place, rows, columns, suffix, high, metric)
         layout |= axes | {f"yaxis{suffix}": _part(axes, f"yaxis{suffix}") | {"range": [low, high]}}
-        data += [trace | {"xaxis": x, "yaxis": y} for trace in panel.traces or [_UNSEEN]]
+        data += [trace | {"xaxis": x, "yaxis": y} for trace in panel.traces or [UNSEEN]]
         shapes += [shape | {"xref": x, "yref": f"{y} domain"} for shape in panel.shapes]
         notes += [note | {"xref": x, "yref": f"{y} domain"} for note in panel.notes]
         notes.append(panel_heading(panel.heading, suffix))

@@ -134,7 +134,7 @@ def forecast_table(forecasts: Iterable[Forecast]) -> pd.DataFrame:
                 interval_words(f.series.metric, s) if s else _NOTHING for f, s in rows
             ],
             "limit": [limit_words(f.series) for f in listed],
-            "limit breaks before": [breach_words(f) if s else _NOTHING for f, s in rows],
+            "breaks by then": [breach_words(f) if s else _NOTHING for f, s in rows],
             "trained on": [training_words(f) if s else _NOTHING for f, s in rows],
         }
     )

@@ -144,6 +144,13 @@ def test_a_trend_draws_a_panel_per_slice_with_its_limit() -> None:
     assert "(ms)" in figure.layout.title.text
 
 
+def test_a_slice_without_a_night_keeps_its_panel() -> None:
+    """Its axes are there, without which plotly would write its heading over the first panel."""
+    figure = charts.latency_trend(_trend(4, _SLICES[:1]), "p99_ms", None, _SLICES[:2])
+    assert [trace.xaxis for trace in figure.data if trace.y[0] is None] == ["x2"]
+    assert f"<b>{_SLICES[1]}</b><br>no value" in _words(figure)
+
+
 def test_each_point_of_a_trend_carries_its_night() -> None:
     """A click on a point can lead to its night, and the hover says how many samples it stands on."""
     figure = charts.latency_trend(_trend(4), "p99_ms", 5.0, _SLICES[:1])

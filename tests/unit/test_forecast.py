@@ -9,6 +9,7 @@ import pytest
 from nights import noise, series, step
 
 from lens_core import levels
+from lens_core.backtest import backtest
 from lens_core.errors import InvalidInput
 from lens_core.forecast import (
     FEWEST_PATHS,
@@ -93,6 +94,8 @@ def test_a_horizon_that_cannot_be_is_refused(nights):
     """The caller is told what can be asked for."""
     with pytest.raises(InvalidInput, match="1 to 30"):
         forecast(series([2.0] * 20), nights)
+    with pytest.raises(InvalidInput, match="1 to 30"):
+        backtest("p99_ms", [series([2.0] * 20)], nights)
 
 
 def test_an_interval_without_enough_errors_is_not_there():

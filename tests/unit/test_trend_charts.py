@@ -156,4 +156,4 @@ def test_the_forecast_table_names_a_model_that_was_left_out():
     assert row["80 % interval"].endswith(f"(n = {made.steps[-1].residual_count})")
     [row] = trend_views.forecast_table([forecast(series([2.0]))]).to_dict("records")
     assert row["forecast"] == "not enough nights: 1 with a value, 8 are needed"
-    assert row["limit breaks before"] == "–"
+    assert row["breaks by then"] == "–"

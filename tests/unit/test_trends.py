@@ -123,7 +123,7 @@ def test_a_forecast_is_printed_with_its_backtest(house, call):
     """The nights ahead, what the interval rests on, and in words how the models stand to the last value."""
     code, out, _ = call(house, "forecast", "--metric", "tail_ratio", "--nights", "2", "--backtest")
     assert code == 0
-    for words in ("in 2 nights", "80 % interval", "limit breaks", "last-value-naive", "the 80 % interval", "Brier"):
+    for words in ("in 2 nights", "80 % interval", "breaks by then", "last-value-naive", "the 80 % interval", "Brier"):
         assert words in out
     assert re.search(r"\d+\.\d+ % \(n = \d+\)", out)
 
