@@ -35,14 +35,16 @@ VERDICT_COLOURS = {
     "FAIL": "#D55E00",
     OPEN: "#8C8C8C",
 }
-_LINE = "#3B82C4"
-_LIMIT = "#D55E00"
-_MARK = "#8C8C8C"
+LINE = "#3B82C4"
+LIMIT = "#D55E00"
+MARK = "#8C8C8C"
 _HELD_MARKS = (
-    (("FAIL", "ERROR"), "x", _LIMIT),
+    (("FAIL", "ERROR"), "x", LIMIT),
     (("INCONCLUSIVE",), "circle-open", VERDICT_COLOURS["INCONCLUSIVE"]),
 )
 """How a trend marks the nights that did not advance."""
+UNSEEN: dict[str, object] = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+"""Gives a panel its axes where there is nothing to draw: plotly moves the words of one without to the first."""
 _GRID = "rgba(128,128,128,0.25)"
 _MAX_POINTS = 400
 _MAX_DOTS = 2000
@@ -57,19 +59,20 @@ TEMPLATE = go.layout.Template(
         "title": {"x": 0, "xanchor": "left", "font": {"size": 16}},
         "margin": {"l": 64, "r": 24, "t": 56, "b": 48},
         "hoverlabel": {"align": "left"},
-        "xaxis": {"gridcolor": _GRID, "linecolor": _MARK, "zeroline": False, "automargin": True},
-        "yaxis": {"gridcolor": _GRID, "linecolor": _MARK, "zeroline": False, "automargin": True},
+        "xaxis": {"gridcolor": _GRID, "linecolor": MARK, "zeroline": False, "automargin": True},
+        "yaxis": {"gridcolor": _GRID, "linecolor": MARK, "zeroline": False, "automargin": True},
         "legend": {"orientation": "h", "y": -0.2},
         "showlegend": False,
     }
 )
 
 
-def _figure(data: list[dict[str, object]], layout: dict[str, object]) -> go.Figure:
+def make_figure(data: list[dict[str, object]], layout: dict[str, object]) -> go.Figure:
+    """A figure by the house rules, from traces and a layout as plotly's JSON has them."""
     return go.Figure({"data": data, "layout": {"template": TEMPLATE, **layout}})
 
 
-def _nothing(title: str, words: str) -> go.Figure:
+def nothing_drawn(title: str, words: str) -> go.Figure:
     """A chart without data says so in words; empty axes would look like a healthy zero."""
     note = {"text": words, "showarrow": False, "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
     hidden = {"visible": False}
@@ -80,7 +83,7 @@ def _nothing(title: str, words: str) -> go.Figure:
         "yaxis": hidden,
         "height": 220,
     }
-    return _figure([], layout)
+    return make_figure([], layout)
 
 
 def axis_title(name: str) -> str:
@@ -99,7 +102,7 @@ def axis_title(name: str) -> str:
 def verdict_heatmap(matrix: pd.DataFrame) -> go.Figure:
     """Slices × gates (from ``views.verdict_matrix``) as coloured cells, each with its verdict's symbol."""
     if matrix.empty:
-        return _nothing("Verdicts", "no slice was asked for")
+        return nothing_drawn("Verdicts", "no slice was asked for")
     names = list(VERDICT_SYMBOLS)
     steps = len(names)
     scale = [(edge / steps, VERDICT_COLOURS[name]) for i, name in enumerate(names) for edge in (i, i + 1)]
@@ -129,7 +132,7 @@ def verdict_heatmap(matrix: pd.DataFrame) -> go.Figure:
         "xaxis": {"tickangle": -40, "showgrid": False},
         "yaxis": {"autorange": "reversed", "showgrid": False},
     }
-    return _figure([trace], layout)
+    return make_figure([trace], layout)
 
 
 def latency_ecdf(
@@ -144,7 +147,7 @@ def latency_ecdf(
     latency = _finite(kept["latency_ms"])
     title = "How many queries took longer than x"
     if latency.size == 0:
-        return _nothing(title, "no query has a latency")
+        return nothing_drawn(title, "no query has a latency")
     ordered = np.sort(latency)
     ranks = _log_ranks(ordered.size)
     slower = 100 * (ordered.size - ranks) / ordered.size
@@ -153,14 +156,14 @@ def latency_ecdf(
         "mode": "lines",
         "x": ordered[ranks].astype(np.float32),
         "y": slower.astype(np.float32),
-        "line": {"shape": "hv", "color": _LINE, "width": 2},
+        "line": {"shape": "hv", "color": LINE, "width": 2},
         "hovertemplate": "%{y:.2f} % took at least %{x:.2f} ms<extra></extra>",
     }
     ratio = f"{limit_ms / p95_ms:g} × P95" if limit_ms and p95_ms else "limit"
     marks = (
-        ("P95", p95_ms, _MARK, "dot"),
-        ("P99", p99_ms, _MARK, "dash"),
-        (f"limit {ratio}", limit_ms, _LIMIT, "solid"),
+        ("P95", p95_ms, MARK, "dot"),
+        ("P99", p99_ms, MARK, "dash"),
+        (f"limit {ratio}", limit_ms, LIMIT, "solid"),
     )
     drawn = [(name, x, colour, dash) for name, x, colour, dash in marks if x is not None and x > 0]
     missing, aside = len(kept) - latency.size, len(samples) - len(kept)
@@ -183,7 +186,7 @@ def latency_ecdf(
         "shapes": [_upright(x, colour, dash) for _, x, colour, dash in drawn],
         "annotations": [_mark_words(name, x, place) for place, (name, x, _, _) in enumerate(drawn)],
     }
-    return _figure([trace], layout)
+    return make_figure([trace], layout)
 
 
 def _mark_words(name: str, x: float, place: int) -> dict[str, object]:
@@ -232,7 +235,7 @@ def latency_over_time(samples: pd.DataFrame) -> go.Figure:
     title = "Latency over the run"
     good = samples[np.isfinite(samples["latency_ms"].to_numpy(dtype="float64", na_value=np.nan))]
     if good.empty:
-        return _nothing(title, "no query has a latency")
+        return nothing_drawn(title, "no query has a latency")
     drawn = _thin(good)
     failed, aside = drawn["status"].to_numpy() != _OK, drawn["set_aside"].to_numpy() != ""
     trace: dict[str, object] = {
@@ -243,7 +246,7 @@ def latency_over_time(samples: pd.DataFrame) -> go.Figure:
         "text": (drawn["question_id"].astype(str) + drawn["set_aside"].map(_aside_words)).tolist(),
         "marker": {
             "size": np.where(failed, 9, 4).tolist(),
-            "color": np.where(failed, _LIMIT, np.where(aside, _MARK, _LINE)).tolist(),
+            "color": np.where(failed, LIMIT, np.where(aside, MARK, LINE)).tolist(),
             "symbol": np.where(failed, "x", np.where(aside, "circle-open", "circle")).tolist(),
             "opacity": 0.7,
             "line": {"width": 0},
@@ -264,7 +267,7 @@ def latency_over_time(samples: pd.DataFrame) -> go.Figure:
         },
         "height": 320,
     }
-    return _figure([trace], layout)
+    return make_figure([trace], layout)
 
 
 def _aside_words(why: str) -> str:
@@ -286,7 +289,7 @@ def quality_by_class(measurements: Sequence[Measurement], floors: Mapping[str, f
     """
     names = ["recall_at_50", *(f"recall_at_50_{kind}" for kind in QUERY_CLASSES)]
     if not measurements:
-        return _nothing("Recall@50 by query class", "no slice was measured")
+        return nothing_drawn("Recall@50 by query class", "no slice was measured")
     known = {name: floor for name, floor in (floors or {}).items() if name in names}
     values = [item.get(name).value for item in measurements for name in names]
     lowest = min([0.9, *known.values(), *(value for value in values if value is not None)])
@@ -311,8 +314,8 @@ def quality_by_class(measurements: Sequence[Measurement], floors: Mapping[str, f
         }
         layout[f"xaxis{suffix}"] = axis
         if floor is not None:
-            shapes.append(_upright(floor, _LIMIT, "solid") | {"xref": f"x{suffix}"})
-    return _figure(data, layout | {"shapes": shapes, "annotations": notes})
+            shapes.append(_upright(floor, LIMIT, "solid") | {"xref": f"x{suffix}"})
+    return make_figure(data, layout | {"shapes": shapes, "annotations": notes})
 
 
 def _quality_dots(
@@ -330,7 +333,7 @@ def _quality_dots(
         "customdata": [metric.sample_count for metric in metrics],
         "marker": {
             "size": 9,
-            "color": [_LIMIT if low else _LINE for low in below],
+            "color": [LIMIT if low else LINE for low in below],
             "symbol": ["x" if low else "circle" for low in below],
         },
         "hovertemplate": f"%{{y}}<br>{metric_title(name)}: %{{x:.3f}}<br>n = %{{customdata}}<extra></extra>",
@@ -366,7 +369,7 @@ def latency_trend(
     chosen = trend[trend["metric"] == metric]
     names = list(slices) if slices is not None else list(dict.fromkeys(chosen["slice"]))
     if chosen.empty or not names:
-        return _nothing(metric_title(metric), "no night has measured this")
+        return nothing_drawn(metric_title(metric), "no night has measured this")
     columns = min(columns, len(names))
     rows = math.ceil(len(names) / columns)
     data: list[dict[str, object]] = []
@@ -384,13 +387,13 @@ def latency_trend(
         part = by_slice.get(name, chosen.iloc[:0]).tail(_MAX_POINTS)
         threshold = thresholds.get(name) if isinstance(thresholds, Mapping) else thresholds
         suffix = str(place + 1) if place else ""
-        layout |= _panel_axes(place, rows, columns, suffix, _top(part["value"], threshold), metric)
+        layout |= panel_axes(place, rows, columns, suffix, _top(part["value"], threshold), metric)
         data += _trend_lines(part, metric, suffix)
         newest = part["value"].iloc[-1] if len(part) else None
-        notes.append(_panel_heading(name, newest, threshold, metric, suffix))
+        notes.append(_newest_heading(name, newest, threshold, metric, suffix))
         if threshold is not None:
-            shapes.append(_level(threshold, suffix))
-    return _figure(data, layout)
+            shapes.append(level_line(threshold, suffix))
+    return make_figure(data, layout)
 
 
 def _top(values: "pd.Series[float]", threshold: float | None) -> float:
@@ -399,7 +402,8 @@ def _top(values: "pd.Series[float]", threshold: float | None) -> float:
     return 1.12 * max([threshold or 0.0, *finite.nlargest(1).tolist()]) or 1.0
 
 
-def _panel_axes(place: int, rows: int, columns: int, suffix: str, top: float, metric: str) -> dict[str, object]:
+def panel_axes(place: int, rows: int, columns: int, suffix: str, top: float, metric: str) -> dict[str, object]:
+    """The two axes of panel ``place`` of ``rows`` × ``columns``: dates, and ``metric`` from 0 to ``top``."""
     row, column = divmod(place, columns)
     width, height = 1 / columns, 1 / rows
     left, upper = column * width, 1 - row * height
@@ -427,8 +431,8 @@ def _panel_axes(place: int, rows: int, columns: int, suffix: str, top: float, me
 def _trend_lines(part: pd.DataFrame, metric: str, suffix: str) -> list[dict[str, object]]:
     """The line of one slice, and the marks of the nights that did not advance."""
     if part.empty:
-        return []
-    line = {"mode": "lines+markers", "line": {"color": _LINE, "width": 1.5}}
+        return [UNSEEN | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}]
+    line = {"mode": "lines+markers", "line": {"color": LINE, "width": 1.5}}
     traces = [_trend_trace(part, metric, suffix) | line]
     for verdicts, symbol, colour in _HELD_MARKS:
         held = part[part["verdict"].isin(verdicts)]
@@ -447,7 +451,7 @@ def _trend_trace(part: pd.DataFrame, metric: str, suffix: str) -> dict[str, obje
         "yaxis": f"y{suffix}",
         "connectgaps": False,
         "customdata": part[["night_id", "sample_count", "verdict", "candidate"]].to_numpy().tolist(),
-        "marker": {"size": 4, "color": _LINE, "symbol": "circle"},
+        "marker": {"size": 4, "color": LINE, "symbol": "circle"},
         "hovertemplate": "night %{customdata[0]}<br>%{y:.3g} "
         + unit_of(metric).value
         + "<br>n = %{customdata[1]:,}<br>night: %{customdata[2]}, candidate %{customdata[3]}<extra></extra>",
@@ -462,19 +466,24 @@ def _dates(dates: "pd.Series[pd.Timestamp]") -> dict[str, object]:
     return {"x": days.tolist()}
 
 
-def _panel_heading(
+def _newest_heading(
     name: str, newest: float | None, threshold: float | None, metric: str, suffix: str
 ) -> dict[str, object]:
     """Above the panel, in two lines so that a narrow page holds them: the slice; its newest value and limit."""
     limit = "" if threshold is None else f", limit {format_value(metric, threshold)} ╌"
-    text = f"<b>{name}</b><br>{format_value(metric, newest)}{limit}"
+    return panel_heading(f"<b>{name}</b><br>{format_value(metric, newest)}{limit}", suffix)
+
+
+def panel_heading(text: str, suffix: str) -> dict[str, object]:
+    """``text`` above the panel whose axes end in ``suffix``."""
     place = {"xref": f"x{suffix} domain", "x": 0, "xanchor": "left", "yref": f"y{suffix} domain", "y": 1}
     look = {"align": "left", "font": {"size": 12}, "yanchor": "bottom", "yshift": 2}
     return {"text": text, "showarrow": False, **look, **place}
 
 
-def _level(threshold: float, suffix: str) -> dict[str, object]:
-    line = {"color": _LIMIT, "width": 1.5, "dash": "dash"}
+def level_line(threshold: float, suffix: str) -> dict[str, object]:
+    """A dashed line across the panel at ``threshold``: what a gate allows."""
+    line = {"color": LIMIT, "width": 1.5, "dash": "dash"}
     ends = {
         "x0": 0,
         "x1": 1,

@@ -1,11 +1,8 @@
 """The ``lens`` command. A face: it asks ``Lens``, prints what it says, and turns errors into exit codes."""
 
-import dataclasses
-import json
 import signal
 import sys
 from collections.abc import Sequence
-from enum import Enum
 from importlib.metadata import version as distribution_version
 from typing import Annotated, Any
 
@@ -13,7 +10,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from lens_core import terminal
+from lens_core import terminal, trends_cli
 from lens_core.bootstrap import open_lens
 from lens_core.engine import cli as engine_cli
 from lens_core.engine.errors import EngineError
@@ -40,6 +37,8 @@ app.add_typer(corpora_app, name="corpora")
 app.add_typer(night_app, name="night")
 for name in ("index", "search", "serve"):
     app.command(name)(getattr(engine_cli, name))
+app.command("trends")(trends_cli.trends)
+app.command("forecast")(trends_cli.forecast)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 RepoTypes = Annotated[str, typer.Option(help="Comma-separated: backend, frontend, monorepo. Default: all.")]
@@ -68,22 +67,8 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _jsonable(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Enum):
-        return value.value if isinstance(value, str) else value.name
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
-
-
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(_jsonable(value), indent=1, ensure_ascii=False))
+    typer.echo(terminal.json_text(value))
 
 
 class _DownloadBar:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from lens_core.backtest import Backtest, backtest
+from lens_core.changes import Trend, find_changes
 from lens_core.config import read_policy
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
+from lens_core.forecast import HORIZON_NIGHTS, Forecast, forecast
 from lens_core.gates import Policy, verdict_of
 from lens_core.model import (
     Answer,
@@ -23,6 +26,8 @@ from lens_core.model import (
 )
 from lens_core.night import NightRequest, NightRun, Say, World, reason_for
 from lens_core.ports import FetchListener, FetchReport
+from lens_core.series import Series
+from lens_core.trends import series_of
 from lens_core.verification import SliceRecords, Verification, verify
 
 _NIGHT_ID = re.compile(r"\d{4}-\d{2}-\d{2}\.\d+")
@@ -195,3 +200,28 @@ class Lens:
             return read_policy(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, InvalidInput):
             return self._world.rules.policy
+
+    # --- trends and forecasts -------------------------------------------------------------------
+
+    def series(self, metric: str, slices: tuple[str, ...] = (), through: str = "") -> tuple[Series, ...]:
+        """``metric`` night by night, a series per slice (all, when none is named), over all candidates.
+
+        ``through`` is the id of the newest night that counts; it does so even while it runs. Empty when
+        no night counts yet; InvalidInput for a metric, slice or night that nobody knows.
+        """
+        newest = self._night_by_id(through) if through else None
+        return series_of(self._world.ledger, self.catalogue_slices(), metric, slices, newest)
+
+    def trends(self, metric: str, slices: tuple[str, ...] = (), through: str = "") -> tuple[Trend, ...]:
+        """Change points and early warnings of each series; see ``series``."""
+        return tuple(find_changes(one) for one in self.series(metric, slices, through))
+
+    def forecasts(
+        self, metric: str, slices: tuple[str, ...] = (), nights: int = HORIZON_NIGHTS, through: str = ""
+    ) -> tuple[Forecast, ...]:
+        """A forecast of each series, ``nights`` nights ahead; see ``series``. InvalidInput beyond 30 nights."""
+        return tuple(forecast(one, nights) for one in self.series(metric, slices, through))
+
+    def backtest(self, metric: str, slices: tuple[str, ...] = (), nights: int = HORIZON_NIGHTS) -> Backtest:
+        """What the forecasts of ``metric`` would have been worth on the nights that came."""
+        return backtest(metric, self.series(metric, slices), nights)

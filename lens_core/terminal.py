@@ -1,7 +1,12 @@
 """Records as tables for a terminal. Every cell says its verdict by a sign, not by colour alone."""
 
+import dataclasses
+import json
 from collections.abc import Sequence
+from enum import Enum
+from typing import Any
 
+import pandas as pd
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -49,6 +54,35 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal or made.width < WIDTH:
         made = Console(stderr=stderr, highlight=False, width=WIDTH)
     return made
+
+
+def json_text(value: Any) -> str:
+    """Records as one JSON document: dataclasses as objects, enums and dates as words, absent values null."""
+    return json.dumps(_jsonable(value), indent=1, ensure_ascii=False)
+
+
+def _jsonable(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value if isinstance(value, str) else value.name
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def frame_table(frame: pd.DataFrame, folded: Sequence[str] = ()) -> Table:
+    """A frame of words as a table; the columns ``folded`` break their lines where it gets too narrow."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in frame.columns:
+        table.add_column(str(heading), no_wrap=heading not in folded, overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(str(cell)) for cell in row))
+    return table
 
 
 def verdict_text(verdict: Verdict | None) -> Text:

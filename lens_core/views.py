@@ -13,6 +13,7 @@ from enum import Enum
 import pandas as pd
 
 from lens_core.model import QUERY_CLASSES, Answer, Interval, Measurement, Metric, Night, NightState, Verdict
+from lens_core.series import limits_of
 
 NO_VALUE = "no value"
 OPEN = "OPEN"
@@ -186,6 +187,16 @@ def format_value(name: str, value: float | None) -> str:
     return _WRITTEN[unit](value) if unit in _WRITTEN else f"{value:,.1f} {unit.value}"
 
 
+def format_share(share: float) -> str:
+    """A share as per cent: ``17.4 %``."""
+    return _percent(share, "")
+
+
+def format_change(share: float) -> str:
+    """A relative change as per cent with its sign: ``+20.3 %``, ``−4.0 %``."""
+    return _percent(share, "+")
+
+
 def _percent(share: float, plus: str) -> str:
     """A share as per cent, with enough digits that a small error rate does not read as nothing."""
     percent = share * 100
@@ -197,8 +208,8 @@ def _percent(share: float, plus: str) -> str:
 _WRITTEN: dict[Unit, Callable[[float], str]] = {
     Unit.MILLISECONDS: format_ms,
     Unit.TIMES: "{:.2f}×".format,
-    Unit.SHARE: lambda value: _percent(value, ""),
-    Unit.CHANGE: lambda value: _percent(value, "+"),
+    Unit.SHARE: format_share,
+    Unit.CHANGE: format_change,
     Unit.SCORE: "{:.3f}".format,
     Unit.COUNT: "{:,.0f}".format,
     Unit.PLAIN: "{:,.4g}".format,
@@ -443,12 +454,7 @@ def latency_limits(
     For ``p95_ms`` and ``p99_ms`` the gate allows a multiple of the baseline's own figure, which the
     night's ``measurements`` hold. A slice without one is left out: no line is better than an invented one.
     """
-    gate = {"p95_ms": "p95_vs_baseline", "p99_ms": "p99_vs_baseline"}.get(metric, metric)
-    drawn = {a.slice: a.threshold for a in answers if a.gate == gate and a.slice and a.threshold is not None}
-    if gate == metric:
-        return drawn
-    base = {item.slice: item.get(f"baseline_{metric}").value for item in measurements}
-    return {name: factor * value for name, factor in drawn.items() if (value := base.get(name)) is not None}
+    return {name: limit.value for name, limit in limits_of(metric, answers, measurements).items()}
 
 
 def latest_frame(trend: pd.DataFrame, metric: str, slices: Sequence[str], nights: int = 30) -> pd.DataFrame:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-ALLOWED = {"lens_core.bootstrap", "lens_core.charts", "lens_core.views", "lens_core.errors", "lens_core.model"}
+ALLOWED = {
+    f"lens_core.{name}" for name in ("bootstrap", "charts", "errors", "model", "trend_charts", "trend_views", "views")
+}
 LIBRARIES = {"pathlib", "IPython"}
 
 

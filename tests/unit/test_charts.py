@@ -114,7 +114,7 @@ def test_rounds_set_aside_are_grey_and_no_part_of_the_tail() -> None:
     ecdf, over_time = charts.latency_ecdf(samples, None, None, None), charts.latency_over_time(samples)
     assert max(ecdf.data[0].x) < 900
     assert "10 of rounds set aside" in ecdf.layout.title.text
-    assert [colour == charts._MARK for colour in over_time.data[0].marker.color] == [True] * 10 + [False] * 90
+    assert [colour == charts.MARK for colour in over_time.data[0].marker.color] == [True] * 10 + [False] * 90
     assert "stalled for 40 ms" in over_time.data[0].text[0]
 
 
@@ -154,6 +154,13 @@ def test_a_trend_draws_a_panel_per_slice_with_its_limit() -> None:
     assert all(figure.layout[axis].range[1] > 5.5 for axis in axes)
     assert _words(figure).count("limit 5.50 ms") == 12
     assert "(ms)" in figure.layout.title.text
+
+
+def test_a_slice_without_a_night_keeps_its_panel() -> None:
+    """Its axes are there, without which plotly would write its heading over the first panel."""
+    figure = charts.latency_trend(_trend(4, _SLICES[:1]), "p99_ms", None, _SLICES[:2])
+    assert [trace.xaxis for trace in figure.data if trace.y[0] is None] == ["x2"]
+    assert f"<b>{_SLICES[1]}</b><br>no value" in _words(figure)
 
 
 def test_each_point_of_a_trend_carries_its_night() -> None:
