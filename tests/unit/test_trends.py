@@ -90,14 +90,15 @@ def test_a_partial_night_does_not_take_the_other_slices_limits(tmp_path):
     assert [one.limit.value for one in house.lens.series("tail_ratio")] == [2.0, 2.0]
 
 
-def test_a_night_that_broke_does_not_replace_the_one_of_its_date(tmp_path):
-    """A second candidate's night that could not index leaves the first one's point where it is."""
+def test_a_night_that_broke_is_a_gap(tmp_path):
+    """A night that could measure nothing keeps its place in the row, without a value."""
     house = build_house(tmp_path)
     run_nights(house, 1)
     house.service.fails_to_index = True
     house.builder.source = "two"
     assert house.lens.nightly_validation(NightRequest(0.05)).verdict is Verdict.ERROR
-    assert len(house.lens.series("p99_ms")[0].points) == len(house.lens.series("p99_ms")[0].values) == 1
+    points = house.lens.series("p99_ms")[0].points
+    assert [p.value is None for p in points] == [False, True]
 
 
 @pytest.mark.parametrize("command", ["trends", "forecast"])
