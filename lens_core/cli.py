@@ -137,7 +137,9 @@ def nightly_validation(  # noqa: PLR0913  (a command's options)
     baseline: Annotated[
         str, typer.Option(help="The version to compare with: an earlier candidate, measured beside.")
     ] = "",
-    duration: Annotated[float, typer.Option(help="Minutes of load over all slices, shared evenly.")] = 120.0,
+    duration: Annotated[
+        float, typer.Option(help="Minutes of load over all slices, shared evenly; decided sooner, a slice ends sooner.")
+    ] = 120.0,
     repo_types: RepoTypes = "",
     languages: Languages = "",
     sizes: Sizes = "",

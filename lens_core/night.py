@@ -20,6 +20,7 @@ from lens_core.model import (
     Corpus,
     Digest,
     Evidence,
+    Measurement,
     Night,
     NightState,
     Slice,
@@ -282,19 +283,7 @@ class NightRun:
         ledger = self._world.ledger
         mine = [answer for answer in ledger.answers(night.night_id) if answer.slice == name]
         measured = next((m for m in ledger.measurements(night.night_id) if m.slice == name), None)
-        figures = ""
-        if measured is not None:
-            figures = "  " + "  ".join(
-                f"{label} {value:.{digits}f}"
-                for label, key, digits in (
-                    ("P95 ms", "p95_ms", 2),
-                    ("P99 ms", "p99_ms", 2),
-                    ("recall@50", "recall_at_50", 3),
-                    ("nl", "recall_at_50_nl", 3),
-                    ("span", "span_coverage", 4),
-                )
-                if (value := measured.get(key).value) is not None
-            )
+        figures = "" if measured is None else _figures(measured)
         seconds = (self._world.clock.now() - started).total_seconds()
         verdict = verdict_of(mine)
         why = "" if verdict.advances else "  " + ", ".join(a.gate for a in mine if a.verdict is verdict)
@@ -317,6 +306,29 @@ class NightRun:
         if failure:
             return Answer("report", "", Verdict.ERROR, failure)
         return Answer("report", "", Verdict.PASS, "the report over all slices was drawn")
+
+
+def _figures(measured: Measurement) -> str:
+    """What a progress line says of a slice: a ratio with its bounds, the rest plainly."""
+    said = []
+    for label, key, digits in (
+        ("P95 ms", "p95_ms", 2),
+        ("P99/P95", "tail_ratio", 2),
+        ("P95/base", "p95_vs_baseline", 2),
+        ("P99/base", "p99_vs_baseline", 2),
+        ("recall@50", "recall_at_50", 3),
+        ("nl", "recall_at_50_nl", 3),
+        ("span", "span_coverage", 3),
+    ):
+        metric = measured.get(key)
+        if metric.value is None:
+            continue
+        bounds = metric.interval
+        said.append(
+            f"{label} {metric.value:.{digits}f}"
+            + (f" ({bounds.low:.{digits}f} to {bounds.high:.{digits}f})" if bounds else "")
+        )
+    return "  " + "  ".join(said)
 
 
 def close_abandoned(world: World, say: Say) -> None:
