@@ -104,7 +104,7 @@ class Monitor:
         self._looked_mono_s = -math.inf
         self._clock_at = (world.clock.now().timestamp(), mono_s)
         self._clock_is_trusted = True
-        self._jump: tuple[str, int] | None = None
+        self._jump: tuple[str, float] | None = None
         self._ledger_fault = ""
         self._serial = 0
 
@@ -190,8 +190,7 @@ class Monitor:
             return
         self._clock_is_trusted = False
         words = f"the clock jumped by {jump_s:+.0f} s"
-        window = self._world.rules.window
-        self._jump = (words, self._evaluations + window.window_s // window.every_s)
+        self._jump = (words, mono_s + self._world.rules.window.window_s)
         self._world.listener.noticed(words)
 
     def _take(self, name: str, reading: Reading) -> bool:
@@ -324,7 +323,7 @@ class Monitor:
         world, last = self._world, self._last
         window = world.rules.window
         faults = [self._ledger_fault] if self._ledger_fault else []
-        if self._jump is not None and self._evaluations <= self._jump[1]:
+        if self._jump is not None and world.clock.monotonic_s() <= self._jump[1]:
             faults.append(self._jump[0])
         if not self._clock_is_trusted:
             faults.append("no event has confirmed the clock since it jumped")
@@ -347,7 +346,8 @@ class Monitor:
         reading = self._readings.get(name)
         fault = "" if reading is None else reading.fault
         watch = self._watches.get((AlertKind.SOURCE.value, name))
-        if not fault and watch and watch.violations >= self._world.rules.alert.silent_after and self._last:
+        after = self._world.rules.alert.silent_after
+        if not fault and watch and watch.armed and watch.violations >= after and self._last:
             finding = next((f for f in self._last.findings if f.subject == name), None)
             fault = f"{name}: {finding.reason}" if finding and finding.says is Says.VIOLATED else ""
         reached_s = self._panes.watermarks[name]

@@ -193,7 +193,8 @@ def _interval(total: Sketch, sketches: Sequence[Sketch]) -> tuple[float | None, 
     reach = _T_95[min(blocks - 1, len(_T_95)) - 1] * error
     if not math.isfinite(reach) or not math.isfinite(middle):
         return None, None
-    return math.exp(middle - reach), math.exp(middle + reach)
+    # P99 is never below P95, whatever the logarithm's normal approximation says.
+    return max(1.0, math.exp(middle - reach)), math.exp(min(middle + reach, 700.0))
 
 
 def _at(below: NDArray[np.int64], total: Sketch, ps: Sequence[float]) -> NDArray[np.float64]:
