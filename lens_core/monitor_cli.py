@@ -4,6 +4,8 @@ import getpass
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 from typing import Annotated, Any
 
@@ -56,6 +58,20 @@ class _Terminal:
         self._say(f"- {words}", notice=words)
 
 
+@contextmanager
+def _stopped_by_signals() -> Iterator[Event]:
+    """An event that Ctrl-C and SIGTERM set: the step at hand is finished and the checkpoint written."""
+    stop = Event()
+    before = {
+        number: signal.signal(number, lambda _number, _frame: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def monitor(
     *,
     source: Annotated[
@@ -75,10 +91,7 @@ def monitor(
     """Watch live traffic: windows by slice, alerts that escalate and resolve, /health and /metrics on port 3000."""
     listener = _Terminal(as_json=as_json)
     opened = open_monitor(listener, tuple(source or ()), speed)
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    with opened.lease.hold(), opened.board.serving() as port:
+    with _stopped_by_signals() as stop, opened.lease.hold(), opened.board.serving() as port:
         opened.monitor.resume(from_start=from_start or opened.is_replay)
         listener.noticed(f"watching; /health and /metrics on port {port}, Ctrl-C ends it")
         opened.monitor.run(stop, until_end=until_end)
