@@ -32,6 +32,7 @@ from lens_core.panes import Pane, PaneKey, PaneRule, Panes
 from lens_core.window import WindowRule, WindowSummary, summarize_windows
 
 _LOOK_AT_LEDGER_S = 0.5
+_MANY_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Monitor:
         self._evaluation_ms = 0.0
         self._watches: Watches = {}
         self._undelivered = 0
+        self._delivery_fault = ""
         mono_s = world.clock.monotonic_s()
         self._last_line_mono_s = {source.name: mono_s for source in world.sources}
         self._looked_mono_s = -math.inf
@@ -313,8 +315,10 @@ class Monitor:
         self._looked_mono_s = mono_s
         try:
             self._watches = self._world.ledger.watches()
-            self._undelivered = len(self._world.ledger.deliveries())
-            self._world.courier.send_due()
+            waiting = self._world.ledger.deliveries()
+            self._undelivered = len(waiting)
+            refused = next((d.last_error for d in waiting if d.attempts >= _MANY_ATTEMPTS), "")
+            self._delivery_fault = self._world.courier.send_due() or refused
         except Unavailable as error:
             self._ledger_fault = error.message
 
@@ -323,6 +327,11 @@ class Monitor:
         world, last = self._world, self._last
         window = world.rules.window
         faults = [self._ledger_fault] if self._ledger_fault else []
+        behind_s = world.clock.now().timestamp() - self._panes.watermark_s
+        longest_s = 3 * window.every_s + world.rules.idle_after_s
+        if not world.clock.is_replay and last is not None and behind_s > longest_s:
+            # What is read may be yesterday's: it says nothing of now.
+            faults.append(f"event time is {behind_s:.0f} s behind the clock")
         if self._jump is not None and world.clock.monotonic_s() <= self._jump[1]:
             faults.append(self._jump[0])
         if not self._clock_is_trusted:
@@ -339,6 +348,7 @@ class Monitor:
             evaluations=self._evaluations,
             skipped_ticks=self._skipped_ticks,
             undelivered=self._undelivered,
+            delivery_fault=self._delivery_fault,
             evaluation_ms=self._evaluation_ms,
         )
 

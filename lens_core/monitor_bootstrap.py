@@ -10,7 +10,7 @@ from lens_core.adapters.clock import ReplayClock, SystemClock
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.log_lines import LineFormat, LineParser
 from lens_core.adapters.monitor_http import HealthBoard
-from lens_core.adapters.notifier import AppriseNotifier
+from lens_core.adapters.notifier import AppriseNotifier, target_of
 from lens_core.adapters.prometheus_source import PrometheusSource, ScrapeFormat
 from lens_core.adapters.sender import SenderProcess
 from lens_core.alert_desk import AlertDesk
@@ -53,6 +53,8 @@ def open_monitor(listener: Listener, sources: Sequence[str] = (), speed: float |
     slices = wanted.slices or _catalogue_slices(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     ledger = SqlAlertLedger(settings.home / "lens.db")
+    # Finds what is wrong with a target before it is needed.
+    notifier = AppriseNotifier(wanted.notify, settings.home / "messages.log", wanted.notify_timeout_s)
     board = HealthBoard(wanted.host, wanted.port, clock.monotonic_s)
     world = MonitorWorld(
         sources=_sources(named, wanted, slices, clock),
@@ -63,7 +65,7 @@ def open_monitor(listener: Listener, sources: Sequence[str] = (), speed: float |
         courier=SenderProcess(settings.home, settings.config, ledger, wanted.retry_most_s),
         board=board,
         rules=_rules(wanted, is_replay=clock.is_replay),
-        targets=_targets(settings),
+        targets=notifier.targets,
         listener=listener,
     )
     lease = FileLease(settings.home / "monitor.lock", "a monitor of this home is being run")
@@ -75,13 +77,9 @@ def open_desk() -> AlertDesk:
     settings = load_settings()
     ledger = SqlAlertLedger(settings.home / "lens.db")
     courier = SenderProcess(settings.home, settings.config, ledger, settings.monitor.retry_most_s)
-    return AlertDesk(ledger, SystemClock(), courier, _targets(settings))
-
-
-def _targets(settings: Settings) -> tuple[str, ...]:
-    """The targets by name; making the notifier finds what is wrong with one before it is needed."""
-    wanted = settings.monitor
-    return AppriseNotifier(wanted.notify, settings.home / "messages.log", wanted.notify_timeout_s).targets
+    # Their names only: the secrets in the environment are the monitor's, whoever lists or acknowledges needs none.
+    targets = tuple(target_of(template) for template in settings.monitor.notify)
+    return AlertDesk(ledger, SystemClock(), courier, targets)
 
 
 def _catalogue_slices(settings: Settings) -> tuple[str, ...]:

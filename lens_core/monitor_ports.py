@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -161,8 +161,8 @@ class Notifier(Protocol):
 class Courier(Protocol):
     """Sees to it that messages go out, in a process that outlives this one."""
 
-    def send_due(self) -> None:
-        """Start sending when something is due and nobody is sending."""
+    def send_due(self) -> str:
+        """Start sending when something is due and nobody is sending; in words what hinders it, else empty."""
 
 
 class MonitorLease(Protocol):
@@ -201,8 +201,8 @@ class Snapshot:
     evaluations: int = 0
     skipped_ticks: int = 0
     undelivered: int = 0
+    delivery_fault: str = ""
     evaluation_ms: float = 0.0
-    totals: Tally = field(default_factory=dict)
 
 
 class Board(Protocol):

@@ -15,6 +15,7 @@ def health_of(seen: Snapshot, now_mono_s: float) -> dict[str, Any]:
     bad = [f"{alert.subject}: {alert.state} {alert.severity.name.lower()}" for alert in seen.alerts]
     bad += [f"{window.slice}: {window.ratio:.2f}" for window in seen.windows if window.state is WindowState.VIOLATED]
     bad += [source.fault for source in seen.sources if source.fault]
+    bad += [f"messages are not delivered: {seen.delivery_fault}"] if seen.delivery_fault else []
     unsure = list(seen.faults)
     if seen.evaluated_mono_s is None:
         unsure.append("nothing was evaluated yet")

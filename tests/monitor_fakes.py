@@ -1,15 +1,16 @@
 """Simulators of the live monitor's ports. The real ones keep the same contracts (tests/contract)."""
 
+import functools
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from traffic import SLICES
+from traffic import RATE_PER_S, SLICES, START_S, TEN_MINUTES, second_of
 
 from lens_core.adapters.sender import drain
-from lens_core.alerts import message_of
+from lens_core.alerts import Watch, advance, message_of
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
-from lens_core.findings import AlertRule
+from lens_core.findings import AlertKind, AlertRule, Finding, Says
 from lens_core.monitor import Monitor, MonitorRules, MonitorWorld
 from lens_core.monitor_ports import Delivery, Reading
 from lens_core.panes import Batch, PaneRule
@@ -95,7 +96,9 @@ class FakeAlertLedger:
             if change.spoken:
                 message = message_of(change)
                 for target in targets:
-                    self.outbox[message.message_id, target] = Delivery(message, target, 0, False, now, "")
+                    self.outbox[message.message_id, target] = Delivery(
+                        message, target, 0, delivered=False, next_attempt_at=now, last_error=""
+                    )
         for watch in watches:
             self.kept_watches[watch.kind.value, watch.subject] = watch
             if watch.alert:
@@ -175,6 +178,7 @@ class InlineCourier:
     def send_due(self):
         """Drain."""
         drain(self.ledger, self.notifier, lambda: WALL, 1, 60)
+        return ""
 
 
 @dataclass
@@ -274,3 +278,32 @@ def joined(batches):
     before = np.cumsum([0, *(b.time_s.size for b in batches)])
     garbled = [b.garbled_at + start for b, start in zip(batches, before[:-1], strict=True)]
     return Batch(**parts, garbled_at=np.concatenate(garbled))
+
+
+@functools.cache
+def seconds_of(count=600, planted=TEN_MINUTES):
+    """The recorded traffic, a batch a second, lines in order of time."""
+    batches = []
+    for second in range(count):
+        parts = []
+        for index, name in enumerate(SLICES):
+            offsets, latencies = second_of(name, second, RATE_PER_S, planted)
+            parts.append(batch_of(START_S + second + offsets + index / 1000, latencies, index))
+        whole = joined(parts)
+        order = np.argsort(whole.time_s, kind="stable")
+        batches.append(batch_of(whole.time_s[order], whole.latency_ms[order], slice_index=whole.slice_index[order]))
+    return tuple(batches)
+
+
+def violate(times=1, says=Says.VIOLATED):
+    """A decision: slice a is violated so many times in a row."""
+
+    def decide(watches):
+        watch, changes = watches.get(("ratio", "a"), Watch(AlertKind.RATIO, "a")), []
+        for number in range(times):
+            at_s = WALL.timestamp() + 30 * (watch.violations + number)
+            watch, made = advance(watch, Finding(AlertKind.RATIO, "a", says, "because", ratio=2.5), at_s, RULES.alert)
+            changes += made
+        return [watch], changes
+
+    return decide

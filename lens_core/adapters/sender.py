@@ -22,6 +22,7 @@ from lens_core.errors import LensError
 from lens_core.monitor_ports import AlertLedger, Delivery, Notifier
 
 _LOCK = "outbox.lock"
+_REST_S = 30.0
 
 
 def due(deliveries: tuple[Delivery, ...], now: datetime, longest_wait_s: float) -> tuple[Delivery, ...]:
@@ -74,21 +75,29 @@ class SenderProcess:
         self._longest_wait_s = longest_wait_s
         self._clock = SystemClock()
         self._started: subprocess.Popen[bytes] | None = None
+        self._started_mono_s = 0.0
 
-    def send_due(self) -> None:
-        """See ``Courier``."""
-        if self._started is not None and self._started.poll() is None:
-            return
+    def send_due(self) -> str:
+        """See ``Courier``. A sender that failed is not started again at once: it costs a second of a core."""
+        code = None if self._started is None else self._started.poll()
+        now_mono_s = self._clock.monotonic_s()
+        if self._started is not None and code is None:
+            return ""
+        failed = f"the sender ended with code {code}: see sender.log in the home folder" if code else ""
         if not due(self._ledger.deliveries(), self._clock.now(), self._longest_wait_s):
-            return
+            return ""
+        if failed and now_mono_s - self._started_mono_s < _REST_S:
+            return failed
         with _alone(self._home) as free:
             if not free:
-                return
+                return ""
+        self._started_mono_s = now_mono_s
         command = [sys.executable, "-m", "lens_core.adapters.sender", str(self._home), str(self._config)]
         with (self._home / "sender.log").open("ab") as log:
             self._started = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        return failed
 
 
 def main(home: Path, config: Path) -> int:

@@ -1,28 +1,24 @@
 """What the live monitor's ports owe, asked of the fakes and of the real adapters alike."""
 
-import http.server
 import json
 import os
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from monitor_fakes import FakeAlertLedger, FakeEventClock, FakeNotifier, FakeSource, batch_of
+from loopback import receiving
+from monitor_fakes import FakeAlertLedger, FakeEventClock, FakeNotifier, FakeSource, batch_of, violate
 
 from lens_core.adapters.access_log import AccessLog
 from lens_core.adapters.alert_ledger import SqlAlertLedger
 from lens_core.adapters.clock import ReplayClock, SystemClock
 from lens_core.adapters.log_lines import LineFormat, LineParser
 from lens_core.adapters.notifier import AppriseNotifier, target_of
-from lens_core.alerts import AlertEvent, Message, Watch, act, advance
+from lens_core.alerts import AlertEvent, Message, act
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
-from lens_core.findings import AlertKind, AlertRule, Finding, Says
 from lens_core.monitor_ports import Checkpoint, PaneChanges
 
 both = pytest.mark.parametrize("kind", ["fake", "real"])
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
-RULE = AlertRule(2.0, 3.0, 3, 3, 1.9, 4)
 MESSAGE = Message("a.1.1", "[WARNING] a", "open at …\nopen since …; message a.1.1", "warning")
 
 
@@ -90,20 +86,6 @@ def ledger(kind, folder):
     return FakeAlertLedger() if kind == "fake" else SqlAlertLedger(folder / "lens.db")
 
 
-def violate(times=1, says=Says.VIOLATED):
-    """A decision: slice a is violated so many times in a row."""
-
-    def decide(watches):
-        watch, changes = watches.get(("ratio", "a"), Watch(AlertKind.RATIO, "a")), []
-        for number in range(times):
-            at_s = NOW.timestamp() + 30 * (watch.violations + number)
-            watch, made = advance(watch, Finding(AlertKind.RATIO, "a", says, "because", ratio=2.5), at_s, RULE)
-            changes += made
-        return [watch], changes
-
-    return decide
-
-
 def person(event, until=None):
     """A decision: somebody does something to the alert of slice a."""
 
@@ -136,7 +118,10 @@ def test_a_ledger_remembers_watches_alerts_changes_and_messages(kind, tmp_path):
     assert (watch.violations, watch.episodes, watch.alert) == (1, 1, made.alerts()[0])
     assert watch.alert.silenced_until == NOW + timedelta(hours=1)
     steps = made.changes(opened.alert.alert_id)
-    assert [(event, step.change_count, step.changed_by) for event, step in steps] == [("open", 1, ""), ("silence", 2, "mia")]
+    assert [(event, step.change_count, step.changed_by) for event, step in steps] == [
+        ("open", 1, ""),
+        ("silence", 2, "mia"),
+    ]
     waiting = [(d.message.message_id[-3:], d.target) for d in made.deliveries()]
     assert waiting == [("1.1", "x"), ("1.1", "y"), ("1.2", "x")]
 
@@ -195,7 +180,9 @@ def test_a_checkpoint_comes_back_with_its_panes(kind, tmp_path):
     """Positions, watermarks, counts and panes come back equal; changed panes replace, old ones are dropped."""
     made = ledger(kind, tmp_path)
     assert made.checkpoint() is None
-    made.advance(lambda _w: ((), ()), NOW, (), point(1), PaneChanges({("slice", "a", 1): b"1", ("slice", "a", 2): b"2"}, None))
+    made.advance(
+        lambda _w: ((), ()), NOW, (), point(1), PaneChanges({("slice", "a", 1): b"1", ("slice", "a", 2): b"2"}, None)
+    )
     made.advance(lambda _w: ((), ()), NOW, (), point(2, skipped_ticks=5), PaneChanges({("slice", "a", 2): b"22"}, 2))
     assert made.checkpoint() == (point(2, skipped_ticks=5), {("slice", "a", 2): b"22"})
 
@@ -238,29 +225,6 @@ def test_an_alert_ledger_makes_a_file_that_both_ledgers_open(tmp_path):
 
 
 # --- the notifier -------------------------------------------------------------------------------------
-
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        """Remember what came; refuse when asked to."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.taken.append((self.headers["X-Lens-Message"], body))
-        self.send_response(500 if self.server.refuses else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        """Be quiet."""
-
-
-@contextmanager
-def receiving(*, refuses=False):
-    """A webhook on loopback."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.taken, server.refuses = [], refuses
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @both
@@ -314,7 +278,9 @@ def test_secrets_come_from_the_environment_and_are_told_to_nobody(tmp_path, monk
     assert "hush-hush" not in said + out + err + target_of(template)
 
 
-@pytest.mark.parametrize("template", ["nonsense", "no-such-scheme://secret", "json://${LENS_NOT_SET}/x", "slack://secret"])
+@pytest.mark.parametrize(
+    "template", ["nonsense", "no-such-scheme://secret", "json://${LENS_NOT_SET}/x", "slack://secret"]
+)
 def test_a_target_that_cannot_be_one_is_refused_before_it_is_needed(template, tmp_path):
     """The error names the entry and what to do, and not the URL."""
     os.environ.pop("LENS_NOT_SET", None)

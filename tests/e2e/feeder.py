@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from traffic import RATE_PER_S, SLICES, TEN_MINUTES, lines_of  # noqa: E402
+from traffic import RATE_PER_S, SLICES, TEN_MINUTES, lines_of
 
 SECONDS = 600
 

@@ -1,7 +1,6 @@
 """`lens monitor` as its users run it: a log that is written and rotated, a webhook, SIGKILL, /health, `lens alerts`."""
 
 import contextlib
-import http.server
 import itertools
 import json
 import os
@@ -10,13 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from loopback import receiving
 from places import PROJECT
 from traffic import PLANTED_CHANGES, RATE_PER_S, SLICES, START_S, TEN_MINUTES, lines_of
 
@@ -26,29 +25,11 @@ FEEDER = Path(__file__).with_name("feeder.py")
 PATIENCE_S = 120
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        """Tell whoever waits that a message is here, then take it."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.taken.append((self.headers["X-Lens-Message"], body))
-        self.server.arrived.set()
-        self.server.on_message()
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        """Be quiet."""
-
-
 @pytest.fixture
 def receiver():
     """A webhook on loopback that remembers what it took."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.taken, server.arrived, server.on_message = [], threading.Event(), lambda: None
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with receiving() as server:
         yield server
-        server.shutdown()
 
 
 class House:
@@ -145,9 +126,7 @@ def assert_exactly_the_planted(house, receiver):
     listed = json.loads(out)
     assert listed["undelivered_messages"] == 0
     steps = {
-        alert["subject"]: [
-            (s["event"], s["severity"].upper(), round(_seconds(s["at"]))) for s in alert["changes"]
-        ]
+        alert["subject"]: [(s["event"], s["severity"].upper(), round(_seconds(s["at"]))) for s in alert["changes"]]
         for alert in listed["alerts"]
     }
     assert steps == PLANTED_CHANGES
@@ -200,7 +179,7 @@ def kill_at(point, house, receiver, monitor, fed):
 
 
 def test_killed_at_any_point_nothing_is_said_twice_and_nothing_is_lost(house, receiver):
-    """SIGKILL at evaluations, in the middle of deliveries, with messages pending and in the backlog: still once each."""
+    """SIGKILL at evaluations, amid deliveries, with messages pending and in the backlog: still once each."""
     feeder = house.feed(40)
     wait_until(house.log.exists)
     for point in KILL_POINTS:
@@ -244,7 +223,7 @@ def get(port, path):
 
 
 def test_a_live_log_is_watched_and_people_deal_with_its_alerts(house, receiver):
-    """On a recording that ends in the middle: /health, /metrics, one monitor a home; then ack, silence, resolve, list."""
+    """/health and /metrics of a recording that ends in the middle, one monitor a home; ack, silence, resolve, list."""
     with house.log.open("wb") as handle:
         for second in range(240):
             handle.writelines(lines_of(second, SLICES, RATE_PER_S, TEN_MINUTES))
@@ -255,7 +234,10 @@ def test_a_live_log_is_watched_and_people_deal_with_its_alerts(house, receiver):
     code, body = get(port, "/health")
     health = json.loads(body)
     assert (code, health["state"]) == (503, "degraded")
-    assert {(v["slice"], v["severity"]) for v in health["violations"]} == {(SLICES[1], "error"), (SLICES[2], "critical")}
+    assert {(v["slice"], v["severity"]) for v in health["violations"]} == {
+        (SLICES[1], "error"),
+        (SLICES[2], "critical"),
+    }
     code, metrics = get(port, "/metrics")
     assert code == 200
     assert f'lens_window_tail_ratio{{slice="{SLICES[2]}"}} 4.0' in metrics
@@ -269,7 +251,11 @@ def test_a_live_log_is_watched_and_people_deal_with_its_alerts(house, receiver):
     assert house.run("alerts", "resolve", "backend-python-medium", "--by", "mia", "--reason", "known")[0] == 0
     assert house.run("alerts", "ack", receiver.taken[1][0].rpartition(".")[0], "--by", "mia")[0] == 3
     wait_until(lambda: len(receiver.taken) >= 7)
-    assert [body["title"].split("]")[0] for _, body in receiver.taken[4:]] == ["[ACKNOWLEDGED", "[SILENCED", "[RESOLVED"]
+    assert [body["title"].split("]")[0] for _, body in receiver.taken[4:]] == [
+        "[ACKNOWLEDGED",
+        "[SILENCED",
+        "[RESOLVED",
+    ]
     _, listed = house.run("alerts", "list")
     assert "acknowledged" in listed
     assert "backend-python-medium" not in listed

@@ -284,7 +284,9 @@ def test_what_cannot_be_read_is_garbled_and_never_guessed(text):
 
 def test_times_are_iso_or_seconds():
     """Both forms of the same moment are the same event time."""
-    lines = [line(0, time=t).strip().encode() for t in (T0 + 0.5, "2026-12-01T00:00:00.5Z", "2026-12-01T01:00:00.5+01:00")]
+    lines = [
+        line(0, time=t).strip().encode() for t in (T0 + 0.5, "2026-12-01T00:00:00.5Z", "2026-12-01T01:00:00.5+01:00")
+    ]
     assert LineParser(FIELDS, ("a",)).parse(lines).time_s.tolist() == [T0 + 0.5] * 3
 
 

@@ -1,6 +1,5 @@
 """The monitor's loop over fakes: ten recorded minutes, crashes at every write, silence, clocks that jump."""
 
-import functools
 from dataclasses import replace
 
 import numpy as np
@@ -10,32 +9,15 @@ from monitor_fakes import (
     FakeAlertLedger,
     FakeEventClock,
     FakeSource,
-    batch_of,
     build_monitor,
     joined,
+    seconds_of,
 )
-from traffic import PLANTED_CHANGES, RATE_PER_S, SLICES, START_S, TEN_MINUTES, second_of
+from traffic import PLANTED_CHANGES, RATE_PER_S, SLICES, START_S
 
 from lens_core.errors import Conflict, Unavailable
 from lens_core.monitor_view import health_of
 from lens_core.panes import Batch
-
-
-@functools.cache
-def seconds_of(count=600, planted=TEN_MINUTES):
-    """The recorded traffic, a batch a second, lines in order of time."""
-    batches = []
-    for second in range(count):
-        parts = []
-        for index, name in enumerate(SLICES):
-            offsets, latencies = second_of(name, second, RATE_PER_S, planted)
-            parts.append(batch_of(START_S + second + offsets + index / 1000, latencies, index))
-        whole = joined(parts)
-        order = np.argsort(whole.time_s, kind="stable")
-        batches.append(
-            batch_of(whole.time_s[order], whole.latency_ms[order], slice_index=whole.slice_index[order])
-        )
-    return tuple(batches)
 
 
 def heard(ledger):
@@ -230,7 +212,10 @@ def test_a_source_that_fails_degrades_at_once():
     house.world.sources[0].fault = "access.log is missing"
     clock.pass_s(1)
     house.monitor.step()
-    assert (state_of(house, clock)["state"], state_of(house, clock)["reasons"]) == ("degraded", ["access.log is missing"])
+    assert (state_of(house, clock)["state"], state_of(house, clock)["reasons"]) == (
+        "degraded",
+        ["access.log is missing"],
+    )
 
 
 def test_a_hanging_monitor_is_stale():
@@ -364,3 +349,21 @@ def test_a_failing_target_is_tried_again_in_order():
 def test_rules_are_what_the_tests_take_them_for():
     """The fakes' rules are those of the specification."""
     assert (RULES.window.window_s, RULES.window.every_s, RULES.alert.escalate_after) == (300, 30, 3)
+
+
+def test_yesterdays_file_is_never_todays_health():
+    """Traffic that is far behind the clock is evaluated, and the state says that it tells nothing of now."""
+    clock = FakeEventClock(moment_s=START_S + 86_400)
+    house = build_monitor([FakeSource(list(seconds_of(planted=())[:400]))], clock=clock)
+    house.until_end()
+    health = state_of(house, clock)
+    assert health["state"] == "insufficient"
+    assert "behind the clock" in health["reasons"][0]
+
+
+def test_messages_that_nobody_takes_degrade_the_state():
+    """An alert that cannot be delivered is a fault of its own: it stands in /health."""
+    house = build_monitor([FakeSource(list(seconds_of()[:130]))])
+    house.world.courier.send_due = lambda: "the sender ended with code 2"
+    house.until_end()
+    assert "messages are not delivered: the sender ended with code 2" in state_of(house, house.world.clock)["reasons"]

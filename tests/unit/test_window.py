@@ -107,9 +107,7 @@ def buckets(ratio, step):
     """Samples that are known to within a bucket of ``step`` only: P95 at 20 ms, P99 at ``ratio`` times it."""
     values = [10.0, 20.0, 20.0 * ratio]
     error = math.sqrt(step) - 1
-    return batch_of(
-        [T0 + 299] * 3, values, weight=np.array([5400, 420, 180]), coarse=dict.fromkeys(values, error)
-    )
+    return batch_of([T0 + 299] * 3, values, weight=np.array([5400, 420, 180]), coarse=dict.fromkeys(values, error))
 
 
 @pytest.mark.parametrize(
