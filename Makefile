@@ -11,7 +11,7 @@ help:
 	@echo "make run       a night on real repositories, then the portal (LENS_ONCE=1: end after the night)"
 	@echo "make test      every test, with coverage"
 	@echo "make check     ruff, mypy, import contract, README against --help"
-	@echo "make bench     the engine beside its peers, on the same corpora and questions"
+	@echo "make bench     the engine beside its peers, on the same corpora and questions; the monitor by the stopwatch"
 	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
 	@echo "make lock      resolve requirements.lock again"
 
@@ -40,6 +40,7 @@ check: $(VENV)
 
 bench: $(VENV) services
 	.venv/bin/python bench/peers.py
+	.venv/bin/python bench/monitor.py
 
 services:
 	@bash scripts/services

@@ -5,6 +5,7 @@ hangs cannot go on saying that all is well.
 """
 
 import http.server
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from lens_core.monitor_ports import Snapshot
 from lens_core.monitor_view import health_of
 
 _OK, _NOT_OK = 200, 503
+_SWITCH_S = 0.0005
 
 
 class HealthBoard:
@@ -61,6 +63,10 @@ class HealthBoard:
                 "end what listens there, or name another in monitor.port",
             ) from error
         server.daemon_threads = True
+        # An answer takes the interpreter's lock a few times, and a thread that ingests gives it up only when this has
+        # passed: at the default of 5 ms an answer takes tens of them.
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
         with server:
             thread = threading.Thread(target=server.serve_forever, daemon=True, name="monitor-http")
             thread.start()
@@ -69,6 +75,7 @@ class HealthBoard:
             finally:
                 server.shutdown()
                 thread.join()
+                sys.setswitchinterval(interval_s)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -79,6 +86,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server_version = "lens-monitor"
     sys_version = ""
     timeout = 10
+    # Head and body in one packet: sent apart, the second waits 40 ms for the first to be acknowledged.
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Answer one of the two pages."""
