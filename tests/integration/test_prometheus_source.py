@@ -77,7 +77,7 @@ def test_the_first_scrape_is_a_baseline_and_the_next_gives_what_is_new():
 
 def test_a_counter_that_was_reset_counts_from_nothing():
     """After a restart of the service, what its counters hold is new, and nothing is negative."""
-    pages = [engine(*[0.01] * 5), engine(0.03, 0.03)]
+    pages = [engine(*[0.01] * 5), engine(0.01, 0.01)]
     with scraped(lambda: (200, pages[0].exposition())) as (source, _):
         source.read()
         pages.pop(0)

@@ -187,6 +187,22 @@ class TestLinesAreReadOnce:
         assert reader.gaps == 1
 
 
+def test_after_a_loss_what_was_read_before_is_not_read_again(file):
+    """When the file of the position is gone, older generations were read long ago: only what is newer comes next."""
+    reader = Reader(file)
+    assert reader.read() == [1, 2, 3]
+    rotate(file)
+    add(file, 4)
+    os.utime(file.with_name("access.log.1"), ns=(1, 1))
+    assert reader.read() == [4]
+    rotate(file)
+    add(file, 5)
+    file.with_name("access.log.1").unlink()
+    reader.restart()
+    assert reader.read() == [5]
+    assert reader.gaps == 1
+
+
 def test_every_portion_size_gives_the_same_lines(tmp_path):
     """Lines are cut at newlines, wherever the portions end."""
     file = tmp_path / "access.log"

@@ -114,7 +114,8 @@ class FailingLedger(CrashingLedger):
 def test_a_ledger_that_fails_is_owed_and_said(after):
     """What could not be recorded is recorded later, once, and until then the state is not ok."""
     ledger = FailingLedger(FakeAlertLedger(), 5, after=after)
-    house = build_monitor([FakeSource(list(seconds_of()))], ledger)
+    batches = [joined(seconds_of()[start : start + 30]) for start in range(0, 600, 30)]
+    house = build_monitor([FakeSource(batches)], ledger)
     while ledger.count < 5:
         house.monitor.step()
     assert "the disk is full" in health_of(house.world.board.snapshot, 1000.0)["reasons"]

@@ -1,6 +1,7 @@
 """Windows: what they say of much, of little, of nothing, and of what could not be taken."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,14 @@ def buckets(ratio, step):
 def test_coarse_buckets_are_not_judged_silently(ratio, step, state):
     """With buckets in steps of 10 %, a ratio that may be on either side of the limit is insufficient."""
     assert window(buckets(ratio, step)).state == state
+
+
+def test_the_width_that_counts_is_that_of_the_buckets_around_the_quantiles():
+    """A wide bucket elsewhere does no harm; one of unknown width around P99 makes any ratio insufficient."""
+    for place, state in ((0, WindowState.VIOLATED), (2, WindowState.INSUFFICIENT)):
+        batch = buckets(4.0, 1.1)
+        wide = {value: math.inf if n == place else error for n, (value, error) in enumerate(batch.coarse.items())}
+        assert window(replace(batch, coarse=wide)).state is state
 
 
 def test_the_interval_widens_when_panes_disagree():
