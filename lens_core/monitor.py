@@ -154,6 +154,8 @@ class Monitor:
                 if not busy:
                     stop.wait(self._world.rules.poll_s)
             self._record()
+            if self._ledger_fault:
+                raise Unavailable(self._ledger_fault, "nothing is lost: the next run reads from the last checkpoint on")
             self._world.courier.send_due()
         finally:
             for source in self._world.sources:

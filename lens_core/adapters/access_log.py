@@ -158,7 +158,9 @@ class AccessLog:
             batch = self._parse(lines, garbled)
             self._next_of(handle)
             return self._reading(batch, at_end=False)
-        gone = "" if left_behind or self._file.exists() else f"{self._name} is missing"
+        # Between a rename and the new file there is none for a moment, which is no fault: the old one is still read.
+        is_somewhere = left_behind or os.fstat(handle.fileno()).st_nlink > 0
+        gone = "" if is_somewhere else f"{self._name} is missing"
         return self._reading(self._parse(lines, garbled), at_end=not left_behind, fault=gone)
 
     def _follow_cut(self, handle: BinaryIO, identity: Identity) -> None:

@@ -91,11 +91,15 @@ class PrometheusSource:
         return self._reading(self._since_last(seen))
 
     def _counts(self, text: str) -> Counts:
-        """The cumulated buckets; ValueError when the histogram is not there, or not of a known slice."""
-        form, found = self._form, Counts()
+        """The cumulated buckets; ValueError when the histogram is not there.
+
+        A histogram without series counted nothing yet, which is no fault.
+        """
+        form, found, is_there = self._form, Counts(), False
         for family in text_string_to_metric_families(text):
             if family.name != form.metric:
                 continue
+            is_there = True
             for sample in family.samples:
                 labels = sample.labels
                 if not sample.name.endswith("_bucket") or any(labels.get(k) != v for k, v in form.labels.items()):
@@ -104,9 +108,8 @@ class PrometheusSource:
                 buckets = found.setdefault(name, {})
                 bound = float(labels["le"]) * form.unit_ms
                 buckets[bound] = buckets.get(bound, 0.0) + float(sample.value)
-        if not found:
-            wanted = ", ".join(f"{k}={v}" for k, v in form.labels.items())
-            raise ValueError(f"no histogram {form.metric} with labels {{{wanted}}}")
+        if not is_there:
+            raise ValueError(f"no histogram {form.metric}")
         if any(not math.isfinite(count) or count < 0 for buckets in found.values() for count in buckets.values()):
             raise ValueError(f"{form.metric} has a count that is none")
         return found
@@ -114,7 +117,7 @@ class PrometheusSource:
     def _since_last(self, seen: Counts) -> Batch:
         now_s = self._clock.now().timestamp()
         paused = not 0 <= now_s - self._last_at_s <= 2 * self._form.every_s + self._form.timeout_s
-        first, self._fault = not self._last, ""
+        first, self._fault = not math.isfinite(self._last_at_s), ""
         rows = [] if paused else [row for name in seen for row in self._new_of(name, seen[name])]
         self._last, self._last_at_s = seen, now_s
         self._clock.follow(now_s)

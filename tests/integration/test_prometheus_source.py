@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from lens_core.adapters.prometheus_source import PrometheusSource, ScrapeFormat
 from lens_core.engine.metrics import Metrics, latency_buckets
 
+NAN = b'lens_engine_request_seconds_bucket{path="/search",le="1"} NaN\n'
 FORM = ScrapeFormat("lens_engine_request_seconds", 1000.0, "slice", {"path": "/search"}, 1e-9, 5.0)
 
 
@@ -75,6 +76,15 @@ def test_the_first_scrape_is_a_baseline_and_the_next_gives_what_is_new():
         assert rows(source.read()) == []
 
 
+def test_a_service_that_nobody_asked_yet_has_no_fault_and_loses_nothing():
+    """Its histogram has no series: that is a baseline of nothing, so the first requests are counted."""
+    metrics = engine()
+    with scraped(lambda: (200, metrics.exposition())) as (source, _):
+        assert source.read().fault == ""
+        metrics.observe("/search", 200, 0.01)
+        assert [weight for _, weight in rows(source.read())] == [1]
+
+
 def test_a_counter_that_was_reset_counts_from_nothing():
     """After a restart of the service, what its counters hold is new, and nothing is negative."""
     pages = [engine(*[0.01] * 5), engine(0.01, 0.01)]
@@ -116,7 +126,7 @@ def test_counting_goes_on_from_a_position():
         ((503, b"down"), "HTTP 503"),
         ((200, b"<html>"), "cannot be scraped"),
         ((200, b""), "no histogram"),
-        ((200, b'lens_engine_request_seconds_bucket{path="/search",le="1"} NaN\n'), "no histogram"),
+        ((200, b"# TYPE lens_engine_request_seconds histogram\n" + NAN), "a count that is none"),
         ((200, b"x" * (17 << 20)), "bytes are no metrics"),
     ],
 )

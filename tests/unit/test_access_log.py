@@ -187,6 +187,16 @@ class TestLinesAreReadOnce:
         assert reader.gaps == 1
 
 
+def test_between_a_rename_and_the_new_file_nothing_is_missing(file):
+    """A writer that opens its new file with its next line is no fault; its lines come in order."""
+    reader = Reader(file)
+    assert reader.read() == [1, 2, 3]
+    rotate(file)
+    assert (reader.read(), reader.fault) == ([], "")
+    add(file, 4)
+    assert reader.read() == [4]
+
+
 def test_after_a_loss_what_was_read_before_is_not_read_again(file):
     """When the file of the position is gone, older generations were read long ago: only what is newer comes next."""
     reader = Reader(file)

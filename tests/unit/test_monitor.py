@@ -368,3 +368,11 @@ def test_messages_that_nobody_takes_degrade_the_state():
     house.world.courier.send_due = lambda: "the sender ended with code 2"
     house.until_end()
     assert "messages are not delivered: the sender ended with code 2" in state_of(house, house.world.clock)["reasons"]
+
+
+def test_a_checkpoint_that_cannot_be_written_at_the_end_is_an_error():
+    """Whoever ends the monitor hears that its last position is not recorded, and its sources are closed."""
+    house = build_monitor([FakeSource(list(seconds_of()[:5]))], FailingLedger(FakeAlertLedger(), 1, after=False))
+    with pytest.raises(Unavailable, match="the disk is full"):
+        house.monitor.run(StopAtEnd(house), until_end=True)
+    assert house.world.sources[0].closed
