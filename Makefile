@@ -11,7 +11,7 @@ help:
 	@echo "make run       a night on real repositories, then the portal (LENS_ONCE=1: end after the night)"
 	@echo "make test      every test, with coverage"
 	@echo "make check     ruff, mypy, import contract, README against --help"
-	@echo "make bench     the engine and the latency sketch beside their peers"
+	@echo "make bench     engine and latency sketch beside their peers, the monitor by the stopwatch"
 	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
 	@echo "make lock      resolve requirements.lock again"
 
@@ -41,6 +41,7 @@ check: $(VENV)
 bench: $(VENV) services
 	.venv/bin/python bench/peers.py
 	.venv/bin/python bench/percentiles.py
+	.venv/bin/python bench/monitor.py
 
 services:
 	@bash scripts/services

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from lens_core import terminal, trends_cli
+from lens_core import monitor_cli, terminal, trends_cli
 from lens_core.bootstrap import open_lens
 from lens_core.engine import cli as engine_cli
 from lens_core.engine.errors import EngineError
@@ -35,6 +35,8 @@ corpora_app = typer.Typer(no_args_is_help=True, help="The pinned repositories be
 night_app = typer.Typer(no_args_is_help=True, help="One night: show it, verify it.")
 app.add_typer(corpora_app, name="corpora")
 app.add_typer(night_app, name="night")
+app.command("monitor")(monitor_cli.monitor)
+app.add_typer(monitor_cli.alerts_app, name="alerts")
 for name in ("index", "search", "serve"):
     app.command(name)(getattr(engine_cli, name))
 app.command("trends")(trends_cli.trends)

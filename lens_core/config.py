@@ -126,6 +126,66 @@ class NightSettings(_Table):
     start_timeout_s: PositiveFloat
 
 
+class LogSettings(_Table):
+    """``[monitor.access_log]``: the names of a line's fields."""
+
+    time: str = Field(min_length=1)
+    slice: str = Field(min_length=1)
+    latency_ms: str = Field(min_length=1)
+    http_code: str
+
+
+class PrometheusSettings(_Table):
+    """``[monitor.prometheus]``: which histogram is scraped."""
+
+    metric: str = Field(min_length=1)
+    unit_ms: PositiveFloat
+    slice_label: str
+    labels: dict[str, str]
+    every_s: PositiveFloat
+    timeout_s: PositiveFloat
+
+
+class MonitorSettings(_Table):
+    """``[monitor]``: what live traffic is watched by. It judges no night, so no night is bound to it."""
+
+    sources: tuple[str, ...]
+    slices: tuple[str, ...]
+    window_s: int = Field(ge=1)
+    every_s: int = Field(ge=1)
+    ratio_above: PositiveFloat
+    critical_above: PositiveFloat
+    escalate_after: int = Field(ge=1)
+    resolve_after: int = Field(ge=1)
+    resolve_below_share: float = Field(gt=0, le=1)
+    min_samples: int = Field(ge=1)
+    max_bad_share: float = Field(ge=0, lt=1)
+    silent_after: int = Field(ge=1)
+    lateness_s: float = Field(ge=0, allow_inf_nan=False)
+    skew_s: PositiveFloat
+    idle_after_s: PositiveFloat
+    clock_jump_s: PositiveFloat
+    poll_s: PositiveFloat
+    host: str = Field(min_length=1)
+    port: int = Field(ge=0, le=65535)
+    notify: tuple[str, ...]
+    notify_timeout_s: PositiveFloat
+    retry_first_s: PositiveFloat
+    retry_most_s: PositiveFloat
+    access_log: LogSettings
+    prometheus: PrometheusSettings
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.window_s % self.every_s:
+            raise ValueError("window_s must be a multiple of every_s, so that a window is whole panes")
+        if self.critical_above < self.ratio_above:
+            raise ValueError("critical_above is below ratio_above")
+        if len(set(self.notify)) != len(self.notify):
+            raise ValueError("notify names a target twice")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that Lens is told from outside."""
 
@@ -139,6 +199,7 @@ class Settings(BaseSettings):
     load: LoadSettings
     service: ServiceSettings
     night: NightSettings
+    monitor: MonitorSettings
     home: Path = Path("data/home")
     # Named in the environment only; accepted here so that LENS_CONFIG is no unknown setting.
     config: Path = Path("lens.toml")

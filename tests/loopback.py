@@ -38,3 +38,28 @@ def answering() -> Iterator[http.server.ThreadingHTTPServer]:
         thread.start()
         yield made
         made.shutdown()
+
+
+class _Webhook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        """Remember what came, tell whoever waits for it, then take it, or refuse when asked to."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.on_message()
+        self.server.taken.append((self.headers["X-Lens-Message"], body))
+        self.server.arrived.set()
+        self.send_response(500 if self.server.refuses else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        """Be quiet."""
+
+
+@contextmanager
+def receiving(*, refuses: bool = False) -> Iterator[http.server.ThreadingHTTPServer]:
+    """A webhook on loopback that remembers (message id, body) of what it took; ``on_message`` is called first."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Webhook) as made:
+        made.taken, made.arrived, made.refuses, made.on_message = [], threading.Event(), refuses, lambda: None
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()

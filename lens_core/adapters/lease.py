@@ -1,4 +1,4 @@
-"""One night at a time: an advisory file lock, which the kernel drops when its holder dies."""
+"""One of a kind at a time (a night, a monitor): an advisory file lock, which the kernel drops when its holder dies."""
 
 import fcntl
 import os
@@ -10,10 +10,14 @@ from lens_core.errors import Conflict
 
 
 class FileLease:
-    """Keeps the ``Lease`` port. Held by the open file, so a SIGKILL releases it too."""
+    """Keeps the ``Lease`` port. Held by the open file, so a SIGKILL releases it too.
 
-    def __init__(self, file: Path) -> None:
+    ``held`` says what goes on while somebody has it.
+    """
+
+    def __init__(self, file: Path, held: str = "a night is being run") -> None:
         self._file = file
+        self._held = held
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -26,7 +30,7 @@ class FileLease:
                 handle.seek(0)
                 holder = handle.read().strip() or "unknown"
                 raise Conflict(
-                    f"a night is being run by process {holder}",
+                    f"{self._held} by process {holder}",
                     "wait for it, or end it",
                     blockers=[f"process {holder} holds {self._file}"],
                 ) from error

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, Column, Engine, UniqueConstraint, event, inspect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlmodel import Field, Session, SQLModel, col, create_engine, select
 
+from lens_core.adapters import alert_rows
 from lens_core.errors import Conflict, InvalidInput, Unavailable
 from lens_core.errors import IntegrityError as LensIntegrityError
 from lens_core.model import (
@@ -101,6 +102,17 @@ class _EvidenceRow(SQLModel, table=True):
     size_bytes: int
 
 
+# Both ledgers stand on one file: whichever opens a new one makes the tables of both.
+ALERT_TABLES = (
+    alert_rows.WatchRow,
+    alert_rows.AlertRow,
+    alert_rows.ChangeRow,
+    alert_rows.OutboxRow,
+    alert_rows.CheckpointRow,
+    alert_rows.PaneRow,
+)
+
+
 def _open_engine(file: Path) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
@@ -121,31 +133,39 @@ def _open_engine(file: Path) -> Engine:
     return engine
 
 
+def open_ledger_file(file: Path) -> Engine:
+    """The engine of a ledger, its tables made if the file is new; InvalidInput for a file of another schema.
+
+    Unavailable when the file cannot be opened. A transaction of an engine with the execution option
+    ``writes`` takes the write lock at its beginning.
+    """
+    try:
+        engine = _open_engine(file)
+        _prepare(engine, file)
+    except (DatabaseError, OSError) as error:
+        why = getattr(error, "orig", None) or error
+        raise Unavailable(f"the ledger {file.name} cannot be opened: {why}", "check the disk and the file") from error
+    return engine
+
+
+def _prepare(engine: Engine, file: Path) -> None:
+    with engine.execution_options(writes=True).begin() as connection:
+        seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if seen == 0 and not inspect(connection).get_table_names():
+            SQLModel.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        elif seen != SCHEMA_VERSION:
+            raise InvalidInput(
+                f"expected a ledger of schema {SCHEMA_VERSION}, saw schema {seen} in {file.name}",
+                "it was made by another version of Lens: use that one, or name another folder in LENS_HOME",
+            )
+
+
 class SqlLedger:
     """Keeps the ``Ledger`` port on one SQLite file; safe for several processes."""
 
     def __init__(self, file: Path) -> None:
-        try:
-            self._engine = _open_engine(file)
-            self._prepare(file)
-        except (DatabaseError, OSError) as error:
-            why = getattr(error, "orig", None) or error
-            raise Unavailable(
-                f"the ledger {file.name} cannot be opened: {why}", "check the disk and the file"
-            ) from error
-
-    def _prepare(self, file: Path) -> None:
-        """Create the tables of a new file; InvalidInput for a file of another schema."""
-        with self._engine.execution_options(writes=True).begin() as connection:
-            seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if seen == 0 and not inspect(connection).get_table_names():
-                SQLModel.metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif seen != SCHEMA_VERSION:
-                raise InvalidInput(
-                    f"expected a ledger of schema {SCHEMA_VERSION}, saw schema {seen} in {file.name}",
-                    "it was made by another version of Lens: use that one, or name another folder in LENS_HOME",
-                )
+        self._engine = open_ledger_file(file)
 
     @contextmanager
     def _session(self, *, writes: bool = False) -> Iterator[Session]:

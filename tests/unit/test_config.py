@@ -41,6 +41,11 @@ def test_the_shipped_file_holds_the_numbers_of_the_specification():
         ("rate_per_s = 100", "rate = 100", "rate"),
         ("min_samples = 1000", "min_samples = 0", "min_samples"),
         ("[load]", "[load", "TOML"),
+        ("window_s = 300", "window_s = 310", "multiple of every_s"),
+        ("critical_above = 3.0", "critical_above = 1.5", "below ratio_above"),
+        ("max_bad_share = 0.002", "max_bad_share = nan", "max_bad_share"),
+        ("notify = []", 'notify = ["console://", "console://"]', "a target twice"),
+        ("port = 3000", "port = 70000", "port"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(tmp_path, before, after, words):
@@ -80,3 +85,11 @@ def test_a_recorded_policy_is_the_policy():
     for broken in ("", "{}", "[]", '{"policy": {"gates": []}}'):
         with pytest.raises(InvalidInput):
             read_policy(broken)
+
+
+def test_no_night_is_bound_to_how_live_traffic_is_watched(monkeypatch):
+    """Changing the monitor leaves the policy's digest as it is."""
+    before = load_settings(config=SHIPPED).policy_digest
+    monkeypatch.setenv("LENS_MONITOR__RATIO_ABOVE", "2.5")
+    assert load_settings(config=SHIPPED).monitor.ratio_above == 2.5
+    assert load_settings(config=SHIPPED).policy_digest == before
