@@ -220,10 +220,8 @@ class Monitor:
         """Evaluate every tick that the watermark has passed, in order."""
         rules, panes = self._world.rules, self._panes
         every_s = rules.window.every_s
-        if self._next_tick_s is None and math.isfinite(panes.watermark_s):
-            first = panes.first_number
-            first = math.floor(panes.watermark_s / every_s) if first is None else first
-            self._next_tick_s = (first + 1) * every_s
+        if self._next_tick_s is None and panes.began_s is not None:
+            self._next_tick_s = (math.floor(panes.began_s / every_s) + 1) * every_s
         while self._next_tick_s is not None and self._next_tick_s + rules.pane.lateness_s <= panes.watermark_s:
             began_s = self._world.clock.monotonic_s()
             tick_s = self._next_tick_s
