@@ -102,7 +102,7 @@ class Monitor:
         self._undelivered = 0
         self._delivery_fault = ""
         mono_s = world.clock.monotonic_s()
-        self._last_line_mono_s = {source.name: mono_s for source in world.sources}
+        self._moved_mono_s = {source.name: mono_s for source in world.sources}
         self._looked_mono_s = -math.inf
         self._clock_at = (world.clock.now().timestamp(), mono_s)
         self._clock_is_trusted = True
@@ -209,9 +209,9 @@ class Monitor:
         if reached_s > before_s:
             world.clock.follow(reached_s)
             self._clock_is_trusted |= abs(now_s - reached_s) <= world.rules.pane.skew_s
-        if seen:
-            self._last_line_mono_s[name] = mono_s
-        idle_s = mono_s - self._last_line_mono_s[name]
+            # Garbage and lines from the future do not count: a source of nothing else would hold event time for ever.
+            self._moved_mono_s[name] = mono_s
+        idle_s = mono_s - self._moved_mono_s[name]
         if reading.at_end and self._clock_is_trusted and idle_s >= world.rules.idle_after_s and now_s > 0:
             panes.advance_idle(name, now_s - world.rules.idle_after_s * world.clock.speed)
         return seen
@@ -220,10 +220,8 @@ class Monitor:
         """Evaluate every tick that the watermark has passed, in order."""
         rules, panes = self._world.rules, self._panes
         every_s = rules.window.every_s
-        if self._next_tick_s is None and math.isfinite(panes.watermark_s):
-            first = panes.first_number
-            first = math.floor(panes.watermark_s / every_s) if first is None else first
-            self._next_tick_s = (first + 1) * every_s
+        if self._next_tick_s is None and panes.began_s is not None:
+            self._next_tick_s = (math.floor(panes.began_s / every_s) + 1) * every_s
         while self._next_tick_s is not None and self._next_tick_s + rules.pane.lateness_s <= panes.watermark_s:
             began_s = self._world.clock.monotonic_s()
             tick_s = self._next_tick_s

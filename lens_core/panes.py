@@ -110,6 +110,7 @@ class Panes:
         self.totals: dict[str, Tally] = {source: {} for source in sources}
         self.held: dict[PaneKey, Pane] = {}
         self.touched: set[PaneKey] = set()
+        self.began_s: float | None = None
 
     @property
     def watermark_s(self) -> float:
@@ -125,6 +126,12 @@ class Panes:
     def advance_idle(self, source: str, until_s: float) -> None:
         """Let event time of a source that was read to its end go on without it."""
         self.watermarks[source] = max(self.watermarks[source], until_s)
+        self._begin(self.watermark_s)
+
+    def _begin(self, watermark_s: float) -> None:
+        """Remember where event time began: the first watermark, not the lowest pane that came with it."""
+        if self.began_s is None and math.isfinite(watermark_s):
+            self.began_s = watermark_s
 
     def take(self, source: str, batch: Batch, now_s: float) -> None:
         """Sort a batch into its panes. ``now_s`` is the clock, seconds since 1970."""
@@ -148,6 +155,8 @@ class Panes:
         if batch.gaps:
             self._count_source(source, "gaps", at[:1], np.array([batch.gaps]))
         self.watermarks[source] = float(own[-1])
+        if (known_s := combined[np.isfinite(combined)]).size:
+            self._begin(float(known_s[0]))
         taken = known & ~ahead & ~late
         self._count_source(source, "taken", arrival[taken], ones[taken])
         for name, mask in (("late", known & late), ("skewed", known & ahead)):

@@ -9,6 +9,7 @@ from monitor_fakes import (
     FakeAlertLedger,
     FakeEventClock,
     FakeSource,
+    batch_of,
     build_monitor,
     joined,
     seconds_of,
@@ -240,6 +241,24 @@ def test_garbage_is_never_healthy():
     assert "could not be read" in " ".join(state_of(house, clock)["reasons"])
     assert state_of(house, clock)["state"] == "degraded"
     assert [step[0] for step in heard(house.world.ledger)["log"]] == ["open"]
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [Batch(garbled_at=np.zeros(100, dtype=np.int64)), batch_of([START_S + 90_000.0] * 100, [1.0] * 100)],
+    ids=["garbage", "lines from the future"],
+)
+def test_a_source_of_nothing_but_useless_lines_is_evaluated_and_never_healthy(useless):
+    """Lines that carry no believable time do not stop evaluation: the windows run out, and the state says so."""
+    house, clock = live([])
+    play_live(house, clock, seconds_of(planted=())[:200])
+    before = len(house.world.listener.snapshots)
+    play_live(house, clock, [useless] * 400)
+    assert len(house.world.listener.snapshots) >= before + 10
+    assert state_of(house, clock)["state"] != "ok"
+    assert all(window["samples"] == 0 for window in state_of(house, clock)["slices"])
+    opened = [step[0] for step in heard(house.world.ledger).get("log", [])]
+    assert opened == (["open"] if useless.garbled_at.size else [])
 
 
 @pytest.mark.parametrize("jump_s", [3600, -3600])
