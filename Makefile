@@ -6,12 +6,13 @@ export UV_PYTHON_DOWNLOADS = never
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VENV := .venv/.ready
 
-.PHONY: help setup run test check bench services lock
+.PHONY: help setup run test check bench study services lock
 help:
 	@echo "make run       a night on real repositories, then the portal (LENS_ONCE=1: end after the night)"
 	@echo "make test      every test, with coverage"
 	@echo "make check     ruff, mypy, import contract, README against --help"
 	@echo "make bench     the engine beside its peers, on the same corpora and questions"
+	@echo "make study     how often the latency gates decide wrongly: docs/latency-study.md (STUDY=--quick: a taste)"
 	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
 	@echo "make lock      resolve requirements.lock again"
 
@@ -40,6 +41,10 @@ check: $(VENV)
 
 bench: $(VENV) services
 	.venv/bin/python bench/peers.py
+
+# A quarter of an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
+study: $(VENV)
+	.venv/bin/python -m study $(STUDY)
 
 services:
 	@bash scripts/services
