@@ -119,7 +119,7 @@ def _curves(record: Record) -> Figure:
 
 
 def _alphas(record: Record) -> Figure:
-    figure, (left, right) = _figure("level that the gate is given", "what the guard does", width=10.5)
+    figure, (left, right) = _figure("level that the gate is given", "what the guard does", width=10.5, height=5.0)
     found = {cell.candidate: cell for cell in record.cells(*AT_LIMIT)}
     for place, name in enumerate(AT_LIMIT):
         cell = found[name]
@@ -130,7 +130,7 @@ def _alphas(record: Record) -> Figure:
     left.set_xlabel("alpha of a side, over all looks, %")
     left.set_ylabel("false passes, %")
     left.set_ylim(bottom=0)
-    left.legend(loc="upper left", fontsize=7.5)
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7.5)
     for offset, variant, colour, label in ((-0.2, "no guard", SKY, "without"), (0.2, "gate", BLUE, "with")):
         shares = [record.share(found[name], variant, PASS) for name in AT_LIMIT]
         places = [place + offset for place in range(len(AT_LIMIT))]
@@ -139,7 +139,7 @@ def _alphas(record: Record) -> Figure:
     right.invert_yaxis()
     right.set_xlabel("false passes, %")
     right.axvline(100 * DEMANDED_SHARE, color=RED, lw=1, ls="--")
-    right.legend(loc="lower right")
+    right.legend(loc="upper right")
     return figure
 
 
@@ -191,7 +191,7 @@ def _equal(record: Record) -> Figure:
         _by_count(panel, counts)
         _minutes(panel)
         panel.set_ylim(-3, 104)
-        panel.legend(loc="center right")
+        panel.legend(loc="center right", bbox_to_anchor=(1, 0.3))
     panels[0].set_ylabel("runs, %")
     return figure
 

@@ -88,7 +88,7 @@ class Cell:
 
 
 def cells(trials: int, counts: tuple[int, ...] = COUNTS) -> list[Cell]:
-    """All cells: ``trials`` for those at the limit at two counts, half of that at others.
+    """All cells: ``trials`` for those at the limit at two counts, twice that where the demand was made, else half.
 
     Away from the limit verdicts are plainer, and the more so for long runs: a fifth of ``trials``
     up to the middle of ``counts``, a tenth beyond.
@@ -98,7 +98,8 @@ def cells(trials: int, counts: tuple[int, ...] = COUNTS) -> list[Cell]:
     found = []
     for family in AT_LIMIT:
         asked = counts if family in EVERYWHERE else sorted({middle, most})
-        found += [Cell(family, n, trials if n in {middle, most} else max(1, trials // 2)) for n in asked]
+        often = {middle: trials, most: trials * (2 if family in DEMANDED else 1)}
+        found += [Cell(family, n, often.get(n, max(1, trials // 2))) for n in asked]
     for healthy in NOISY:
         weathers = [weather for weather in Weather if weather is not Weather.CALM]
         found += [Cell(healthy, middle, fewer[middle], baseline=healthy, weather=weather) for weather in weathers]
