@@ -6,12 +6,13 @@ export UV_PYTHON_DOWNLOADS = never
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VENV := .venv/.ready
 
-.PHONY: help setup run test check bench services lock
+.PHONY: help setup run test check bench study services lock
 help:
 	@echo "make run       a night on real repositories, then the portal (LENS_ONCE=1: end after the night)"
 	@echo "make test      every test, with coverage"
 	@echo "make check     ruff, mypy, import contract, README against --help"
 	@echo "make bench     engine and latency sketch beside their peers, the monitor by the stopwatch"
+	@echo "make study     how often the latency gates decide wrongly: docs/latency-study.md (STUDY=--quick: a taste)"
 	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
 	@echo "make lock      resolve requirements.lock again"
 
@@ -42,6 +43,10 @@ bench: $(VENV) services
 	.venv/bin/python bench/peers.py
 	.venv/bin/python bench/percentiles.py
 	.venv/bin/python bench/monitor.py
+
+# A quarter of an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
+study: $(VENV)
+	.venv/bin/python -m study $(STUDY)
 
 services:
 	@bash scripts/services

@@ -191,7 +191,8 @@ def interval_metrics(
     ours, theirs = summaries[CANDIDATE], summaries.get(BASELINE)
     over = blocks.get(CANDIDATE)
     ratio = ours.tail_ratio if ours else None
-    metrics = [_interval_metric("tail_ratio", ratio, over, 0.99, over, 0.95, alpha, count)]
+    # P99 is never below P95, whatever the logarithm's normal approximation says.
+    metrics = [_interval_metric("tail_ratio", ratio, over, 0.99, over, 0.95, alpha, count, lowest=1.0)]
     if BASELINE not in services:
         return metrics
     under = blocks.get(BASELINE)
@@ -216,13 +217,14 @@ def _interval_metric(  # noqa: PLR0913, PLR0917  (a quantile over a quantile, an
     q: float,
     alpha: float,
     count: int,
+    lowest: float = 0.0,
 ) -> Metric:
     spread = ratio_spread(over, p, under, q) if over and under else None
     if value is None or spread is None:
         return Metric(name, value, count)
     found = estimate(value, spread, alpha)
     interval = Interval(
-        low=found.low,
+        low=max(found.low, lowest),
         high=found.high,
         confidence=1 - 2 * alpha,
         power=found.power,

@@ -360,8 +360,8 @@ def sureness_table(
 ) -> pd.DataFrame:
     """Slices × how sure their latencies are: each ratio with its bounds, n, blocks, power, what was set aside.
 
-    Bounds hold together with the confidence that the answers name; a run that was no measurement says
-    why. ``aside`` adds, by slice, the reason of the first round that was set aside.
+    Bounds hold together with the confidence that the answers name; why a run is no measurement is
+    their reason. ``aside`` adds, by slice, why the first round was set aside.
     """
     rows = {}
     for item in measurements:
@@ -372,7 +372,7 @@ def sureness_table(
             *(_with_bounds(item.get(name)) for name in _RATIOS),
             format_power(interval),
             format_value("set_aside_share", item.get("set_aside_share").value) + _first_reason(aside, item.slice),
-            "; ".join(item.invalid) or "yes",
+            "no" if item.invalid else "yes",
         ]
     columns = ["n", "blocks", "P99÷P95", "P95÷base", "P99÷base", "power", "set aside", "valid run"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("slice")
