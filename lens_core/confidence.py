@@ -13,6 +13,7 @@ How often this decides wrongly, for independent and for queued requests: ``docs/
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,18 @@ class Estimate:
         error, freedom = self.spread.standard_error, self.spread.blocks - 1
         if error == 0:
             return 1.0
-        critical = float(stats.t.ppf(1 - self.alpha, freedom))
-        return float(stats.t.sf(critical - math.log(BEYOND) / error, freedom))
+        return float(stats.t.sf(_critical(self.alpha, freedom) - math.log(BEYOND) / error, freedom))
+
+
+@cache
+def _critical(alpha: float, freedom: int) -> float:
+    """Student's quantile; it takes longer to find than all else that an interval needs."""
+    return float(stats.t.ppf(1 - alpha, freedom))
 
 
 def estimate(value: float, spread: Spread, alpha: float) -> Estimate:
     """``value`` (a ratio above 0) between its bounds at the one-sided level ``alpha``."""
-    reach = float(stats.t.ppf(1 - alpha, spread.blocks - 1)) * spread.standard_error
+    reach = _critical(alpha, spread.blocks - 1) * spread.standard_error
     return Estimate(value, value * math.exp(-reach), value * math.exp(reach), alpha, spread)
 
 
@@ -102,22 +108,30 @@ class BlockHistograms:
         _, self._scattered = block_counts(latencies, mixed, self.count, Resolution.FINE)
 
     def left_out(self, p: float, *, by_time: bool) -> NDArray[np.float64]:
-        """Log of the quantile ``p`` without each block in turn; −inf where it is zero.
-
-        Within a bin (0.1 % wide) the place goes by rank, or else most blocks would seem to change nothing.
-        """
+        """Log of the quantile ``p`` without each block in turn; −inf where it is zero."""
         counts = self._by_time if by_time else self._scattered
-        below = np.cumsum(counts.sum(axis=0) - counts, axis=1)
-        rank = p * (below[:, -1] - 1)
-        places = (below <= np.floor(rank)[:, None]).sum(axis=1)
-        until = np.take_along_axis(below, places[:, None], 1)[:, 0]
-        before = np.where(places > 0, np.take_along_axis(below, np.maximum(places - 1, 0)[:, None], 1)[:, 0], 0)
-        share = np.clip((rank - before + 0.5) / (until - before), 0.0, 1.0)
-        edges = bin_edges(self._first, counts.shape[1], Resolution.FINE)
-        values = edges[places] + (edges[places + 1] - edges[places]) * share
-        with np.errstate(divide="ignore"):
-            logs: NDArray[np.float64] = np.log(np.where(self._first + places > 0, values, 0.0))
-        return logs
+        return log_quantiles_left_out(self._first, counts, Resolution.FINE, p)
+
+
+def log_quantiles_left_out(
+    first: int, counts: NDArray[np.int64], resolution: Resolution, p: float
+) -> NDArray[np.float64]:
+    """Log of the quantile ``p`` of all blocks but one, for each block in turn; −inf where it is zero.
+
+    ``counts`` (blocks × bins, from bin number ``first`` on) holds more than one block with anything in
+    it. Within a bin the place goes by rank, or else most blocks would seem to change nothing.
+    """
+    below = np.cumsum(counts.sum(axis=0) - counts, axis=1)
+    rank = p * (below[:, -1] - 1)
+    places = (below <= np.floor(rank)[:, None]).sum(axis=1)
+    until = np.take_along_axis(below, places[:, None], 1)[:, 0]
+    before = np.where(places > 0, np.take_along_axis(below, np.maximum(places - 1, 0)[:, None], 1)[:, 0], 0)
+    share = np.clip((rank - before + 0.5) / (until - before), 0.0, 1.0)
+    edges = bin_edges(first, counts.shape[1], resolution)
+    values = edges[places] + (edges[places + 1] - edges[places]) * share
+    with np.errstate(divide="ignore"):
+        logs: NDArray[np.float64] = np.log(np.where(first + places > 0, values, 0.0))
+    return logs
 
 
 def ratio_spread(over: BlockHistograms, p: float, under: BlockHistograms, q: float) -> Spread | None:
@@ -131,7 +145,7 @@ def ratio_spread(over: BlockHistograms, p: float, under: BlockHistograms, q: flo
         return None
     with np.errstate(invalid="ignore"):  # a quantile of zero makes NaN, which is no spread
         by_time, by_chance = (
-            _standard_error(over.left_out(p, by_time=timed) - under.left_out(q, by_time=timed))
+            standard_error(over.left_out(p, by_time=timed) - under.left_out(q, by_time=timed))
             for timed in (True, False)
         )
     if not (math.isfinite(by_time) and math.isfinite(by_chance)):
@@ -141,7 +155,7 @@ def ratio_spread(over: BlockHistograms, p: float, under: BlockHistograms, q: flo
     return Spread(by_time, over.count, min((by_time / by_chance) ** 2, _HIGHEST_EFFECT))
 
 
-def _standard_error(left_out: NDArray[np.float64]) -> float:
+def standard_error(left_out: NDArray[np.float64]) -> float:
     """The jackknife's standard error of a statistic, from its values with each block left out in turn."""
     count = left_out.size
     return math.sqrt((count - 1) / count * float(np.square(left_out - left_out.mean()).sum()))

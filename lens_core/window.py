@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lens_core.confidence import Spread, estimate, log_quantiles_left_out, standard_error
 from lens_core.panes import Pane, Panes
 from lens_core.sketch import Sketch
 
 _QUANTILES = (0.50, 0.90, 0.95, 0.99, 0.999)
-# Two-sided 95 % of Student's t by degrees of freedom, 1 to 29; a thirtieth and more are taken for 2.045.
-_T_95 = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
-)  # fmt: skip
+_ALPHA = 0.025  # of either side
 _FEWEST_PANES = 3
 
 
@@ -91,7 +87,7 @@ def _summarize(
     found = total.quantiles(_QUANTILES)
     p50, p90, p95, p99, p999 = (None,) * 5 if found is None else (float(value) for value in found)
     ratio = p99 / p95 if p95 and p99 is not None else None
-    low, high = _interval(total, sketches) if ratio else (None, None)
+    low, high = _interval(ratio, sketches) if ratio else (None, None)
     off = _ratio_error(held, p95, p99, total.relative_error)
     reasons = [*_reasons(held, count, ratio, off, rule), *of_streams]
     state = WindowState.HEALTHY
@@ -175,34 +171,20 @@ def _error_at(coarse: dict[float, float], value: float) -> float:
     return max(coarse[float(middle)] for middle in around)
 
 
-def _interval(total: Sketch, sketches: Sequence[Sketch]) -> tuple[float | None, float | None]:
+def _interval(ratio: float, sketches: Sequence[Sketch]) -> tuple[float | None, float | None]:
     """A 95 % interval of P99 / P95; (None, None) from fewer than three panes that hold anything."""
-    first, counts = total.bins()
     held = [bins for bins in (sketch.bins() for sketch in sketches) if bins[1].any()]
-    blocks = len(held)
-    if blocks < _FEWEST_PANES:
+    if len(held) < _FEWEST_PANES:
         return None, None
-    without = np.tile(counts, (blocks, 1))
-    for row, (start, own) in enumerate(held):
-        without[row, start - first : start - first + own.size] -= own
-    below = np.cumsum(without, axis=1)
-    p95s, p99s = _at(below, total, (0.95, 0.99))
-    logs = np.log(p99s / p95s)
-    middle = float(logs.mean())
-    error = math.sqrt((blocks - 1) / blocks * float(((logs - middle) ** 2).sum()))
-    reach = _T_95[min(blocks - 1, len(_T_95)) - 1] * error
-    if not math.isfinite(reach) or not math.isfinite(middle):
+    first = min(start for start, _ in held)
+    counts = np.zeros((len(held), max(start + own.size for start, own in held) - first), dtype=np.int64)
+    for row, (start, own) in zip(counts, held, strict=True):
+        row[start - first : start - first + own.size] = own
+    p95, p99 = (log_quantiles_left_out(first, counts, sketches[0].resolution, p) for p in (0.95, 0.99))
+    with np.errstate(invalid="ignore"):
+        spread = Spread(standard_error(p99 - p95), len(held), design_effect=1.0)
+    if not math.isfinite(spread.standard_error):
         return None, None
+    found = estimate(ratio, spread, _ALPHA)
     # P99 is never below P95, whatever the logarithm's normal approximation says.
-    return max(1.0, math.exp(middle - reach)), math.exp(min(middle + reach, 700.0))
-
-
-def _at(below: NDArray[np.int64], total: Sketch, ps: Sequence[float]) -> NDArray[np.float64]:
-    """For each p, the value at rank p·(n-1), rounded down, of each row of cumulated counts; no row is empty."""
-    sizes = below[:, -1].tolist()
-    places = [
-        [row.searchsorted(int(p * (n - 1)), side="right") for row, n in zip(below, sizes, strict=True)] for p in ps
-    ]
-    values, _ = total.values()
-    filled = np.flatnonzero(total.bins()[1])
-    return np.maximum(values[filled.searchsorted(np.array(places))], np.finfo(np.float64).tiny)
+    return max(1.0, found.low), found.high
