@@ -66,7 +66,7 @@ class Lens:
 
     # --- what the notebooks call ----------------------------------------------------------------
 
-    def measure_slice(self, night_id: str, slice_name: str, say: Say = print) -> Measurement:
+    def measure_slice(self, night_id: str, slice_name: str, say: Say = lambda _line: None) -> Measurement:
         """Index, ask and measure one slice of an open night; its raw samples are stored before this returns.
 
         ``say`` is told of every look at the intervals.

@@ -4,6 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+# Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from hypothesis import settings
 
 # Fakes and builders are shared by folders that are no packages.

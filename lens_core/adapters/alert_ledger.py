@@ -4,20 +4,19 @@ One transaction holds everything that an evaluation changes. It begins with the 
 command and the monitor never decide on the same state at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.alert_rows import AlertRow, ChangeRow, CheckpointRow, OutboxRow, PaneRow, WatchRow
-from lens_core.adapters.sql_ledger import open_ledger_file
+from lens_core.adapters.ledger_file import LedgerFile
 from lens_core.alerts import Alert, AlertState, Change, Message, Severity, Watch, message_of
-from lens_core.errors import Conflict, InvalidInput, Unavailable
+from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
 from lens_core.findings import AlertKind
 from lens_core.monitor_ports import Checkpoint, Decide, Delivery, PaneChanges, Watches
@@ -30,16 +29,7 @@ class SqlAlertLedger:
     """Keeps the ``AlertLedger`` port; safe for several processes."""
 
     def __init__(self, file: Path) -> None:
-        self._engine = open_ledger_file(file)
-
-    @contextmanager
-    def _session(self, *, writes: bool = False) -> Iterator[Session]:
-        engine = self._engine.execution_options(writes=True) if writes else self._engine
-        try:
-            with Session(engine) as session, session.begin():
-                yield session
-        except OperationalError as error:
-            raise Unavailable(f"the ledger did not answer: {error.orig}", "try again") from error
+        self._file = LedgerFile(file)
 
     def advance(
         self,
@@ -51,7 +41,7 @@ class SqlAlertLedger:
     ) -> tuple[Change, ...]:
         """See ``AlertLedger``."""
         try:
-            with self._session(writes=True) as session:
+            with self._file.session(writes=True) as session:
                 if checkpoint is not None and _is_recorded(session, checkpoint):
                     return ()
                 watches, changes = decide(_watches(session))
@@ -72,7 +62,7 @@ class SqlAlertLedger:
 
     def watches(self) -> Watches:
         """See ``AlertLedger``."""
-        with self._session() as session:
+        with self._file.session() as session:
             return _watches(session)
 
     def alerts(self, *, also_resolved: bool = False) -> tuple[Alert, ...]:
@@ -80,12 +70,12 @@ class SqlAlertLedger:
         query = select(AlertRow).order_by(col(AlertRow.opened_at).desc(), col(AlertRow.alert_id))
         if not also_resolved:
             query = query.where(AlertRow.state != AlertState.RESOLVED.value)
-        with self._session() as session:
+        with self._file.session() as session:
             return tuple(_alert(row) for row in session.exec(query))
 
     def changes(self, alert_id: str) -> tuple[tuple[str, Alert], ...]:
         """See ``AlertLedger``."""
-        with self._session() as session:
+        with self._file.session() as session:
             row = session.get(AlertRow, alert_id)
             if row is None:
                 raise InvalidInput(f"there is no alert {alert_id}", "`lens alerts list --all` lists them")
@@ -95,7 +85,7 @@ class SqlAlertLedger:
 
     def checkpoint(self) -> tuple[Checkpoint, Mapping[PaneKey, bytes]] | None:
         """See ``AlertLedger``."""
-        with self._session() as session:
+        with self._file.session() as session:
             row = session.get(CheckpointRow, _THE_ROW)
             if row is None:
                 return None
@@ -107,19 +97,19 @@ class SqlAlertLedger:
         query = select(OutboxRow).order_by(col(OutboxRow.row_id))
         if pending:
             query = query.where(col(OutboxRow.delivered_at).is_(None))
-        with self._session() as session:
+        with self._file.session() as session:
             return tuple(_delivery(row) for row in session.exec(query))
 
     def begin_delivery(self, message_id: str, target: str, now: datetime) -> None:
         """See ``AlertLedger``."""
-        with self._session(writes=True) as session:
+        with self._file.session(writes=True) as session:
             row = _outbox_row(session, message_id, target)
             row.attempts, row.attempted_at = row.attempts + 1, now
             session.add(row)
 
     def end_delivery(self, message_id: str, target: str, now: datetime, failure: str = "", retry_s: float = 0) -> None:
         """See ``AlertLedger``."""
-        with self._session(writes=True) as session:
+        with self._file.session(writes=True) as session:
             row = _outbox_row(session, message_id, target)
             row.last_error = failure
             if failure:
