@@ -15,10 +15,10 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from lens_core.changes import MIN_NIGHTS, last_change_place, too_few
 from lens_core.forecast import HORIZON_NIGHTS, breach_probability, half_width, paths, refuse_horizon, residuals
+from lens_core.late import late
 from lens_core.levels import ENSEMBLE, MODELS, NAIVE, walk
 from lens_core.series import Limit, Logs, Series
 
@@ -215,7 +215,7 @@ def _bound(means: NDArray[np.float64]) -> float | None:
     if means.size < FEWEST_BLOCKS:
         return None
     error = float(means.std(ddof=1)) / math.sqrt(means.size)
-    return float(means.mean()) - float(stats.t.ppf(_CONFIDENCE, means.size - 1)) * error
+    return float(means.mean()) - float(late("scipy.stats").t.ppf(_CONFIDENCE, means.size - 1)) * error
 
 
 def _coverage(origins: Sequence[_Origin]) -> Coverage:

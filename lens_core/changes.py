@@ -15,8 +15,8 @@ from datetime import date
 from enum import StrEnum
 
 import numpy as np
-from otava.analysis import compute_change_points
 
+from lens_core.late import late
 from lens_core.series import Logs, Point, Series
 
 MIN_NIGHTS = 8
@@ -131,7 +131,7 @@ def _otava(values: list[float]) -> list[tuple[int, float]]:
     with warnings.catch_warnings():
         # Stretches without any spread make its t-test divide by zero: the answer is inf or NaN, as it should be.
         warnings.simplefilter("ignore", RuntimeWarning)
-        points, _ = compute_change_points(values, max_pvalue=_MAX_P_VALUE)
+        points, _ = late("otava.analysis").compute_change_points(values, max_pvalue=_MAX_P_VALUE)
     return [(int(point.index), float(point.stats.pvalue)) for point in points]
 
 

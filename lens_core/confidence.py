@@ -17,8 +17,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from lens_core.late import late
 from lens_core.sketch import Resolution, bin_edges, block_counts
 
 BEYOND = 1.10
@@ -64,13 +64,13 @@ class Estimate:
         error, freedom = self.spread.standard_error, self.spread.blocks - 1
         if error == 0:
             return 1.0
-        return float(stats.t.sf(_critical(self.alpha, freedom) - math.log(BEYOND) / error, freedom))
+        return float(late("scipy.stats").t.sf(_critical(self.alpha, freedom) - math.log(BEYOND) / error, freedom))
 
 
 @cache
 def _critical(alpha: float, freedom: int) -> float:
     """Student's quantile; it takes longer to find than all else that an interval needs."""
-    return float(stats.t.ppf(1 - alpha, freedom))
+    return float(late("scipy.stats").t.ppf(1 - alpha, freedom))
 
 
 def estimate(value: float, spread: Spread, alpha: float) -> Estimate:

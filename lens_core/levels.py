@@ -16,10 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
-from statsmodels.tsa.holtwinters import SimpleExpSmoothing
-from statsmodels.tsa.statespace.structural import UnobservedComponents
 
+from lens_core.late import late
 from lens_core.series import Logs
 
 FEWEST_NIGHTS = 5
@@ -82,7 +80,7 @@ def _fitted(fit: Callable[[Logs], Filter | None], known: Logs) -> Filter | None:
     """The filter of a model that converged; None for one that did not, or that cannot be fitted."""
     with warnings.catch_warnings():
         # Whether it converged is read off the fit itself; numpy's complaints are of steps on the way there.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", late("statsmodels.tools.sm_exceptions").ConvergenceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
             return fit(known)
@@ -91,7 +89,11 @@ def _fitted(fit: Callable[[Logs], Filter | None], known: Logs) -> Filter | None:
 
 
 def _exponential_smoothing(known: Logs) -> Filter | None:
-    fit = SimpleExpSmoothing(known[np.isfinite(known)], initialization_method="estimated").fit()
+    fit = (
+        late("statsmodels.tsa.holtwinters")
+        .SimpleExpSmoothing(known[np.isfinite(known)], initialization_method="estimated")
+        .fit()
+    )
     if not fit.mle_retvals.success:
         return None
     weight, first = float(fit.params["smoothing_level"]), float(fit.params["initial_level"])
@@ -107,12 +109,13 @@ def _exponential_smoothing(known: Logs) -> Filter | None:
 
 
 def _local_level(known: Logs) -> Filter | None:
-    fit = UnobservedComponents(known, "llevel").fit(disp=False)
+    local_level = late("statsmodels.tsa.statespace.structural").UnobservedComponents
+    fit = local_level(known, "llevel").fit(disp=False)
     if not fit.mle_retvals["converged"]:
         return None
 
     def reached(observed: Logs) -> Logs:
-        levels: Logs = UnobservedComponents(observed, "llevel").filter(fit.params).filtered_state[0]
+        levels: Logs = local_level(observed, "llevel").filter(fit.params).filtered_state[0]
         return levels
 
     return reached

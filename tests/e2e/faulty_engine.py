@@ -51,7 +51,7 @@ class Faulty:
         """How long the next answer waits."""
         number = next(self._count)
         if self._slow and number % 25 == 0:
-            return self._delay_s + 0.2
+            return self._delay_s * 4
         return self._delay_s * 6 if self._tenth and number % 10 == 0 else self._delay_s
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
