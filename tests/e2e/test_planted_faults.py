@@ -100,7 +100,7 @@ def release(folder: Path, version: str, home: Path, config: Path) -> Lens:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_turns_its_own_gate_red(fault, tmp_path, home):
-    """The gate that a fault is about fails, every other gate passes or is waived. (A healthy engine: see below.)"""
+    """The gate that a fault is about fails, every other gate passes or is waived; a healthy engine is asked below."""
     answers = judge(open_lens(home, configure(tmp_path, fault, 0.1 if fault == "slow" else 0.3)))
     assert set(red(answers)) == FAULTS[fault], red(answers)
     assert answers["slice_present"].verdict is Verdict.PASS
