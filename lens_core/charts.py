@@ -168,7 +168,7 @@ def latency_ecdf(
     drawn = [(name, x, colour, dash) for name, x, colour, dash in marks if x is not None and x > 0]
     missing, aside = len(kept) - latency.size, len(samples) - len(kept)
     note = f", {missing:,} without a latency are not drawn" if missing else ""
-    note += f", {aside:,} of rounds set aside neither" if aside else ""
+    note += f", {aside:,} in rounds set aside are not drawn" if aside else ""
     layout = {
         "title": {"text": f"{title} ({format_count(int(latency.size))}{note})"},
         "xaxis": {

@@ -113,7 +113,7 @@ def test_rounds_set_aside_are_grey_and_no_part_of_the_tail() -> None:
     samples.loc[:9, ["latency_ms", "set_aside"]] = [900.0, "the control stalled for 40 ms"]
     ecdf, over_time = charts.latency_ecdf(samples, None, None, None), charts.latency_over_time(samples)
     assert max(ecdf.data[0].x) < 900
-    assert "10 of rounds set aside" in ecdf.layout.title.text
+    assert "10 in rounds set aside are not drawn" in ecdf.layout.title.text
     assert [colour == charts.MARK for colour in over_time.data[0].marker.color] == [True] * 10 + [False] * 90
     assert "stalled for 40 ms" in over_time.data[0].text[0]
 
