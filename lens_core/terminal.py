@@ -120,12 +120,12 @@ def gate_table(answers: Sequence[Answer], slices: Sequence[str]) -> RenderableTy
 
 
 def sureness(measurements: Sequence[Measurement]) -> Table:
-    """How sure the latencies are: each ratio with its bounds, n, blocks, power, and what was set aside."""
-    frame = sureness_table(measurements)
+    """How sure the latencies are: each ratio with its bounds, n, power, and what was set aside."""
+    frame = sureness_table(measurements).drop(columns="blocks")  # or it would be wider than WIDTH
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("slice", no_wrap=True)
     for heading in frame.columns:
-        table.add_column(str(heading), no_wrap=heading != "valid run", overflow="fold")
+        table.add_column(str(heading), no_wrap=True)
     for name, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         table.add_row(str(name), *map(str, row))
     return table

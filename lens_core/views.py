@@ -374,7 +374,7 @@ def sureness_table(
             format_value("set_aside_share", item.get("set_aside_share").value) + _first_reason(aside, item.slice),
             "no" if item.invalid else "yes",
         ]
-    columns = ["n", "blocks", "P99÷P95", "P95÷base", "P99÷base", "power", "set aside", "valid run"]
+    columns = ["n", "blocks", "P99÷P95", "P95÷base", "P99÷base", "power", "set aside", "valid"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("slice")
 
 
@@ -386,7 +386,7 @@ def _first_reason(aside: Mapping[str, Mapping[int, str]] | None, name: str) -> s
 def _with_bounds(metric: Metric) -> str:
     if metric.value is None:
         return "·"
-    bounds = f" ({metric.interval.low:.3g} to {metric.interval.high:.3g})" if metric.interval else ""
+    bounds = f" ({metric.interval.low:.3g}–{metric.interval.high:.3g})" if metric.interval else ""
     return f"{metric.value:.3g}{bounds}"
 
 

@@ -252,10 +252,10 @@ def test_how_sure_a_slice_is_stands_in_one_row() -> None:
     aside = {_SMALL: {3: "the control stalled for 5 ms", 9: "the control did not answer"}}
     table = views.sureness_table(measured, aside)
     small, large = (dict(zip(table.columns, table.loc[name], strict=True)) for name in (_SMALL, _LARGE))
-    assert (small["n"], small["blocks"], small["P99÷P95"]) == ("1,500", "30", "1.4 (1.3 to 1.5)")
-    assert (small["power"], small["P95÷base"], small["valid run"]) == ("87%", "·", "yes")
+    assert (small["n"], small["blocks"], small["P99÷P95"]) == ("1,500", "30", "1.4 (1.3–1.5)")
+    assert (small["power"], small["P95÷base"], small["valid"]) == ("87%", "·", "yes")
     assert small["set aside"] == "25.0 %: the control stalled for 5 ms, and 1 more"
-    assert (large["P99÷P95"], large["valid run"]) == ("·", "no")
+    assert (large["P99÷P95"], large["valid"]) == ("·", "no")
 
 
 def test_rounds_set_aside_are_listed_or_said_to_be_none() -> None:
