@@ -210,8 +210,8 @@ def test_a_fit_that_did_not_converge_is_left_out_and_named(monkeypatch):
         def fit(self, **_options):
             return SimpleNamespace(mle_retvals=_Retvals(converged=False))
 
-    monkeypatch.setattr(levels, "UnobservedComponents", Stuck)
-    monkeypatch.setattr(levels, "SimpleExpSmoothing", Stuck)
+    monkeypatch.setattr("statsmodels.tsa.statespace.structural.UnobservedComponents", Stuck)
+    monkeypatch.setattr("statsmodels.tsa.holtwinters.SimpleExpSmoothing", Stuck)
     made = forecast(series(_level(1, 30)))
     assert made.left_out == ("exponential smoothing", "local level")
     assert made.models == (f"median of {levels.MEDIAN_NIGHTS}",)
