@@ -181,14 +181,19 @@ def _invalid_service(
 
 
 def achieved_rate(timing: Timing) -> float | None:
-    """Requests per second at which panes really left, from their first to their last; None for single requests."""
-    gaps, seconds = 0, 0.0
-    sent_s = timing.due_s + timing.lag_ms / 1000
-    for number in np.unique(timing.rounds):
-        here = sent_s[timing.rounds == number]
-        gaps += here.size - 1
-        seconds += float(here.max() - here.min())
-    return gaps / seconds if seconds > 0 else None
+    """Requests per second that really left, in panes; None for single requests.
+
+    A generator that cannot keep up falls behind more and more: what counts is how much later than the
+    first round the last one left, in the middle, over the time between them. One late request is lag.
+    """
+    numbers = np.unique(timing.rounds)
+    panes = [timing.rounds == number for number in numbers]
+    planned_s = sum(float(np.ptp(timing.due_s[here])) for here in panes)
+    if planned_s <= 0:
+        return None
+    span_s = float(np.ptp(timing.due_s))
+    behind_s = float(np.median(timing.lag_ms[panes[-1]]) - np.median(timing.lag_ms[panes[0]])) / 1000
+    return (timing.rounds.size - numbers.size) / planned_s * span_s / (span_s + max(behind_s, 0.0))
 
 
 def time_blocks(timing: Timing, kept: Sequence[int], rules: LatencyRules) -> NDArray[np.int64]:

@@ -46,7 +46,8 @@ def home(tmp_path, corpora):
 # Against delays of tenths of a second, what a scheduler does in some milliseconds decides nothing; so requests
 # may also come so fast that one core would be too busy.
 PATIENT = {
-    "stall_ms = 3 ": "stall_ms = 100 ",
+    "stall_ms = 3 ": "stall_ms = 20 ",
+    "max_set_aside = 0.25 ": "max_set_aside = 0.6 ",
     "rate_per_s = 100 ": "rate_per_s = 400 ",
     "pane_seconds = 0.5 ": "pane_seconds = 0.125 ",
     "cores = 1 ": "cores = 2 ",

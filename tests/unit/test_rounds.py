@@ -139,6 +139,14 @@ def test_the_achieved_rate_is_that_of_the_panes():
     assert achieved_rate(timing([0, 1])) is None
 
 
+def test_a_generator_that_falls_behind_achieves_less():
+    """Lag that grows over the rounds is a lower rate; one stall at the end of a round is not."""
+    growing = asked(lag_ms=np.linspace(0, 100, 200))
+    assert achieved_rate(growing) == pytest.approx(100 * 1.99 / (1.99 + 0.0754), rel=0.01)
+    stalled = asked(lag_ms=[*[0.0] * 190, *[60.0] * 10])
+    assert achieved_rate(stalled) == pytest.approx(100)
+
+
 @given(st.integers(1, 200), st.integers(1, 5), st.sets(st.integers(0, 199), max_size=100))
 def test_blocks_share_the_kept_rounds_evenly_and_in_order(rounds, requests, gone):
     """Blocks follow time, none is empty, and sizes differ by one round at most."""
