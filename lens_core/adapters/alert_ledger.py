@@ -6,7 +6,7 @@ command and the monitor never decide on the same state at once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import delete
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.alert_rows import AlertRow, ChangeRow, CheckpointRow, OutboxRow, PaneRow, WatchRow
-from lens_core.adapters.ledger_file import LedgerFile
+from lens_core.adapters.ledger_file import LedgerFile, as_utc
 from lens_core.alerts import Alert, AlertState, Change, Message, Severity, Watch, message_of
 from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
@@ -240,12 +240,12 @@ def _alert(row: AlertRow) -> Alert:
         subject=row.subject,
         state=AlertState(row.state),
         severity=Severity[row.severity],
-        opened_at=_utc(row.opened_at),
-        changed_at=_utc(row.changed_at),
+        opened_at=as_utc(row.opened_at),
+        changed_at=as_utc(row.changed_at),
         change_count=row.change_count,
         reason=row.reason,
         worst_ratio=row.worst_ratio,
-        silenced_until=_utc(row.silenced_until) if row.silenced_until else None,
+        silenced_until=as_utc(row.silenced_until) if row.silenced_until else None,
         changed_by=row.changed_by,
     )
 
@@ -258,10 +258,10 @@ def _as_it_was(alert: Alert, step: ChangeRow) -> Alert:
         state=AlertState(step.state),
         severity=Severity[step.severity],
         opened_at=alert.opened_at,
-        changed_at=_utc(step.at),
+        changed_at=as_utc(step.at),
         change_count=step.number,
         reason=step.reason,
-        silenced_until=_utc(step.silenced_until) if step.silenced_until else None,
+        silenced_until=as_utc(step.silenced_until) if step.silenced_until else None,
         changed_by=step.by,
     )
 
@@ -272,10 +272,6 @@ def _delivery(row: OutboxRow) -> Delivery:
         target=row.target,
         attempts=row.attempts,
         delivered=row.delivered_at is not None,
-        next_attempt_at=_utc(row.next_attempt_at),
+        next_attempt_at=as_utc(row.next_attempt_at),
         last_error=row.last_error,
     )
-
-
-def _utc(stored: datetime) -> datetime:
-    return stored.replace(tzinfo=UTC)  # SQLite keeps no zone; everything written is UTC

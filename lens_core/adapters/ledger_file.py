@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ SCHEMA_VERSION = 2
 
 ROWS = (alert_rows, night_rows)
 """Where the tables stand. Nights and alerts share one file: whichever is opened first makes all of them."""
+
+
+def as_utc(stored: datetime) -> datetime:
+    """A moment that was read back: SQLite keeps no zone, and everything written is UTC."""
+    return stored.replace(tzinfo=UTC)
 
 
 class LedgerFile:

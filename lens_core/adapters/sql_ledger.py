@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from lens_core.adapters.ledger_file import LedgerFile
+from lens_core.adapters.ledger_file import LedgerFile, as_utc
 from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow
 from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
@@ -218,13 +218,9 @@ def _night(row: NightRow, known: Mapping[str, CandidateRow]) -> Night:
         state=NightState(row.state),
         verdict=Verdict[row.verdict] if row.verdict else None,
         reason=row.reason,
-        opened_at=_utc(row.opened_at),
-        closed_at=_utc(row.closed_at) if row.closed_at else None,
+        opened_at=as_utc(row.opened_at),
+        closed_at=as_utc(row.closed_at) if row.closed_at else None,
     )
-
-
-def _utc(stored: datetime) -> datetime:
-    return stored.replace(tzinfo=UTC)  # SQLite keeps no zone; everything written is UTC
 
 
 def _candidate(row: CandidateRow, *, dirty: bool) -> Candidate:
