@@ -13,7 +13,7 @@ help:
 	@echo "make check     ruff, mypy, import contract, README against --help"
 	@echo "make bench     engine and latency sketch beside their peers, the monitor by the stopwatch"
 	@echo "make study     how often the latency gates decide wrongly: docs/latency-study.md (STUDY=--quick: a taste)"
-	@echo "make services  install what the tests need from Debian's packages (Chromium, ripgrep)"
+	@echo "make services  install and start what tests and cuts need (Chromium, ripgrep, container engine, registry)"
 	@echo "make lock      resolve requirements.lock again"
 
 setup: $(VENV)
