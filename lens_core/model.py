@@ -206,6 +206,29 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A candidate that was cut and sealed under a version.
+
+    ``image`` is the digest of the container image's manifest, None when it was cut without one.
+    ``manifest`` is the digest of the sealed list of all its files, signed with the key ``key_id``.
+    ``pushed_to`` is the image's place in a registry, by digest; empty until it was read back from there.
+    ``folder`` is relative to the home folder.
+    """
+
+    version: str
+    candidate: Candidate
+    image: Digest | None
+    manifest: Digest
+    key_id: str
+    verdict: Verdict
+    reason: str
+    cut_by: str
+    cut_at: datetime
+    folder: str
+    pushed_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one gate says about one slice (or about the whole night, when ``slice`` is empty).
 

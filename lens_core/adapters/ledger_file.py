@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, create_engine
 from lens_core.adapters import alert_rows, night_rows
 from lens_core.errors import InvalidInput, Unavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of a table; there is no migration yet, so another one is refused."""
 
 ROWS = (alert_rows, night_rows)

@@ -1,4 +1,4 @@
-"""Tables of candidates and nights. ``adapters/sql_ledger`` maps them to values."""
+"""Tables of candidates, releases and nights. ``adapters/sql_ledger`` maps them to values."""
 
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,23 @@ class CandidateRow(SQLModel, table=True):
     commit: str
     dirty: bool
     recorded_at: datetime
+
+
+class ReleaseRow(SQLModel, table=True):
+    """A candidate that was cut under a version."""
+
+    __tablename__ = "release"
+    version: str = Field(primary_key=True)
+    candidate_digest: str = Field(foreign_key="candidate.digest")
+    image_digest: str | None
+    manifest_digest: str
+    key_id: str
+    verdict: str
+    reason: str
+    cut_by: str
+    cut_at: datetime
+    folder: str
+    pushed_to: str
 
 
 class NightRow(SQLModel, table=True):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.ledger_file import LedgerFile, as_utc
-from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow
+from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow, ReleaseRow
 from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
 from lens_core.model import (
@@ -23,6 +23,7 @@ from lens_core.model import (
     Metric,
     Night,
     NightState,
+    Release,
     Verdict,
 )
 
@@ -36,29 +37,41 @@ class SqlLedger:
     def add_candidate(self, candidate: Candidate, now: datetime) -> None:
         """See ``Ledger``."""
         with self._file.session(writes=True) as session:
-            same = session.exec(select(CandidateRow).where(CandidateRow.commit == candidate.commit)).all()
-            other = [row for row in same if row.digest != str(candidate.digest)]
-            if other:
-                raise LensIntegrityError(
-                    f"commit {candidate.commit[:12]} was recorded with {other[0].digest}, "
-                    f"building it again gave {candidate.digest}",
-                    "a tool of the build changed: rebuild in the locked environment",
-                )
-            if session.get(CandidateRow, str(candidate.digest)) is None:
-                row = CandidateRow(
-                    digest=str(candidate.digest),
-                    version=candidate.version,
-                    commit=candidate.commit,
-                    dirty=candidate.dirty,
-                    recorded_at=now,
-                )
-                session.add(row)
+            _add_candidate(session, candidate, now)
 
     def candidates(self) -> tuple[Candidate, ...]:
         """See ``Ledger``."""
         with self._file.session() as session:
             rows = session.exec(select(CandidateRow).order_by(col(CandidateRow.recorded_at).desc())).all()
             return tuple(_candidate(row, dirty=row.dirty) for row in rows)
+
+    def record_release(self, release: Release) -> None:
+        """See ``ReleaseLedger``."""
+        with self._file.session(writes=True) as session:
+            row = session.get(ReleaseRow, release.version)
+            if row is not None and row.manifest_digest != str(release.manifest):
+                raise Conflict(
+                    f"version {release.version} is taken by a candidate with manifest {row.manifest_digest}",
+                    "a version is cut once: name the next one",
+                )
+            if row is None:
+                _add_candidate(session, release.candidate, release.cut_at)
+                session.add(_release_row(release))
+
+    def record_push(self, version: str, pushed_to: str) -> None:
+        """See ``ReleaseLedger``."""
+        with self._file.session(writes=True) as session:
+            row = session.get(ReleaseRow, version)
+            if row is None:
+                raise InvalidInput(f"there is no release {version}", "`lens releases` lists them")
+            row.pushed_to = pushed_to
+            session.add(row)
+
+    def releases(self) -> tuple[Release, ...]:
+        """See ``ReleaseLedger``."""
+        query = select(ReleaseRow, CandidateRow).join(CandidateRow).order_by(col(ReleaseRow.cut_at).desc())
+        with self._file.session() as session:
+            return tuple(_release(row, candidate) for row, candidate in session.exec(query))
 
     def open_night(self, night: Night) -> Night:
         """See ``Ledger``. The id is the date and the attempt: ``2026-11-24.1``."""
@@ -163,6 +176,60 @@ class SqlLedger:
         with self._file.session() as session:
             query = select(EvidenceRow).where(EvidenceRow.night_id == night_id).order_by(col(EvidenceRow.path))
             return tuple(Evidence(row.path, Digest(row.digest), row.size_bytes) for row in session.exec(query))
+
+
+def _add_candidate(session: Session, candidate: Candidate, now: datetime) -> None:
+    same = select(CandidateRow).where(
+        CandidateRow.commit == candidate.commit, CandidateRow.version == candidate.version
+    )
+    other = [row for row in session.exec(same) if row.digest != str(candidate.digest)]
+    if other:
+        raise LensIntegrityError(
+            f"version {candidate.version} of commit {candidate.commit[:12]} was recorded with {other[0].digest}, "
+            f"building it again gave {candidate.digest}",
+            "a tool of the build changed: rebuild in the locked environment",
+        )
+    if session.get(CandidateRow, str(candidate.digest)) is None:
+        row = CandidateRow(
+            digest=str(candidate.digest),
+            version=candidate.version,
+            commit=candidate.commit,
+            dirty=candidate.dirty,
+            recorded_at=now,
+        )
+        session.add(row)
+
+
+def _release_row(release: Release) -> ReleaseRow:
+    return ReleaseRow(
+        version=release.version,
+        candidate_digest=str(release.candidate.digest),
+        image_digest=str(release.image) if release.image else None,
+        manifest_digest=str(release.manifest),
+        key_id=release.key_id,
+        verdict=release.verdict.name,
+        reason=release.reason,
+        cut_by=release.cut_by,
+        cut_at=release.cut_at,
+        folder=release.folder,
+        pushed_to=release.pushed_to,
+    )
+
+
+def _release(row: ReleaseRow, candidate: CandidateRow) -> Release:
+    return Release(
+        version=row.version,
+        candidate=_candidate(candidate, dirty=candidate.dirty),
+        image=Digest(row.image_digest) if row.image_digest else None,
+        manifest=Digest(row.manifest_digest),
+        key_id=row.key_id,
+        verdict=Verdict[row.verdict],
+        reason=row.reason,
+        cut_by=row.cut_by,
+        cut_at=as_utc(row.cut_at),
+        folder=row.folder,
+        pushed_to=row.pushed_to,
+    )
 
 
 def _row(session: Session, night_id: str) -> NightRow:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from typer.main import get_command
 
-from lens_core.cli import app
+from lens_core.cli import make_app
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- commands: begin -->", "<!-- commands: end -->"
@@ -32,7 +32,9 @@ def rows(command: click.Command, path: str) -> list[str]:
 
 def table() -> str:
     """The whole table, with its markers."""
-    return "\n".join([BEGIN, "| command | what it does |", "| --- | --- |", *rows(get_command(app), "lens"), END])
+    return "\n".join(
+        [BEGIN, "| command | what it does |", "| --- | --- |", *rows(get_command(make_app()), "lens"), END]
+    )
 
 
 def main() -> None:

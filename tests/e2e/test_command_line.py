@@ -10,7 +10,7 @@ import pytest
 from fakes import SLICES, build_house
 from places import PROJECT, make_home
 
-from lens_core import cli
+from lens_core import cli, nights_cli
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.errors import Refused
 from lens_core.model import NightState, Verdict
@@ -28,7 +28,7 @@ def run(*arguments, home=None, **changes):
 
 def call(monkeypatch, capsys, house, *arguments):
     """Call the command in this process, over a house of fakes; exit code and output."""
-    monkeypatch.setattr(cli, "open_lens", lambda: house.lens)
+    monkeypatch.setattr(nights_cli, "open_lens", lambda: house.lens)
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     return ended.value.code, capsys.readouterr().out
@@ -125,7 +125,7 @@ def test_a_night_that_was_tampered_with_exits_with_5(monkeypatch, capsys, house)
     item = next(e for e in house.lens.evidence("2026-11-24.1") if e.path.endswith("samples.parquet"))
     with (house.home / item.path).open("ab") as handle:
         handle.write(b"x")
-    monkeypatch.setattr(cli, "open_lens", lambda: house.lens)
+    monkeypatch.setattr(nights_cli, "open_lens", lambda: house.lens)
     with pytest.raises(SystemExit) as ended:
         cli.main(["night", "verify", "2026-11-24"])
     assert ended.value.code == 5

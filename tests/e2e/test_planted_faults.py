@@ -1,6 +1,8 @@
-"""Planted faults: each turns the right gate red, and no other. Real notebooks, engine, load and corpus.
+"""Planted faults: each fails the right gate, and no other. Real notebooks, engine, load and corpus.
 
-The corpus is flask's; rates are higher than in ``lens.toml`` so that a night takes seconds.
+The corpus is flask's; rates are higher than in ``lens.toml`` so that a night takes seconds. Gates of
+latency answer by an interval: on a machine that is taken by others they may say that they cannot tell,
+and a night is then asked again where a fault must show. They may never fail what is healthy.
 """
 
 import json
@@ -9,8 +11,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,15 +79,39 @@ def configure(folder: Path, fault: str, delay_s: float, changes: Mapping[str, st
     return file
 
 
+TIMED = {"tail_ratio", "p95_vs_baseline", "p99_vs_baseline"}
+NIGHTS = 3
+"""How often a night is asked again when the machine left the gate in question undecided."""
+
+
 def judge(lens: Lens, request: NightRequest = REQUEST) -> dict[str, Answer]:
     """Run a night and return what each gate says of the slice."""
     night = lens.nightly_validation(request)
     return {a.gate: a for a in lens.answers(night.night_id) if a.slice == SLICE}
 
 
-def red(answers: dict[str, Answer]) -> dict[str, str]:
-    """The gates that let nothing advance, with their reasons."""
-    return {gate: answer.reason for gate, answer in answers.items() if not answer.verdict.advances}
+def failed(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """The gates that fail, with their reasons."""
+    return {gate: answer.reason for gate, answer in answers.items() if answer.verdict is Verdict.FAIL}
+
+
+def undecided(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """The gates that neither fail nor let anything advance, with their reasons."""
+    return {
+        gate: answer.reason
+        for gate, answer in answers.items()
+        if not answer.verdict.advances and answer.verdict is not Verdict.FAIL
+    }
+
+
+def judge_until_decided(nights: Iterator[Lens], wanted: set[str], request: NightRequest = REQUEST) -> dict[str, Answer]:
+    """Judge in one night after the other until every gate of ``wanted`` passes or fails, or the nights run out."""
+    answers: dict[str, Answer] = {}
+    for lens in nights:
+        answers = judge(lens, request)
+        if not wanted & set(undecided(answers)):
+            break
+    return answers
 
 
 def release(folder: Path, version: str, home: Path, config: Path) -> Lens:
@@ -100,14 +127,17 @@ def release(folder: Path, version: str, home: Path, config: Path) -> Lens:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_turns_its_own_gate_red(fault, tmp_path, home):
-    """The gate that a fault is about fails, every other gate passes or is waived; a healthy engine is asked below."""
-    answers = judge(open_lens(home, configure(tmp_path, fault, 0.1 if fault == "slow" else 0.3)))
-    assert set(red(answers)) == FAULTS[fault], red(answers)
+def test_a_fault_turns_its_own_gate_red(fault, tmp_path, corpora):
+    """The gate that a fault is about fails, and no other; a healthy engine is asked below."""
+    config = configure(tmp_path, fault, 0.1 if fault == "slow" else 0.3)
+    nights = (open_lens(make_home(tmp_path / str(n), corpora), config) for n in range(NIGHTS))
+    answers = judge_until_decided(nights, FAULTS[fault])
+    assert set(failed(answers)) == FAULTS[fault], failed(answers)
+    assert set(undecided(answers)) <= TIMED, undecided(answers)
     assert answers["slice_present"].verdict is Verdict.PASS
 
 
-def test_releases_are_told_apart_from_their_baseline(tmp_path, home):
+def test_releases_are_told_apart_from_their_baseline(tmp_path, corpora):
     """Against a healthy release measured in the same rounds, each fault turns its own comparison red.
 
     An equal release only lacks the demanded gain of two percent in nDCG, which is red for all of them.
@@ -115,17 +145,26 @@ def test_releases_are_told_apart_from_their_baseline(tmp_path, home):
     times slower *passes* the tail ratio, since P95 rises with P99; the comparisons catch it.
     """
     config = configure(tmp_path, "none,0.0.3=unstemmed,0.0.4=tenth", 0.2)
-    stable = release(tmp_path, "0.0.1", home, config)._world
-    stable.ledger.add_candidate(stable.builder.build(), stable.clock.now())
     request = replace(REQUEST, baseline="0.0.1")
+
+    @cache
+    def home_of(night: int) -> Path:
+        home = make_home(tmp_path / str(night) / "home", corpora)
+        stable = release(home.parent, "0.0.1", home, config)._world
+        stable.ledger.add_candidate(stable.builder.build(), stable.clock.now())
+        return home
+
+    def nights(version: str) -> Iterator[Lens]:
+        return (release(home_of(n).parent, version, home_of(n), config) for n in range(NIGHTS))
+
     for version, wanted in (
         ("0.0.2", set()),
         ("0.0.3", {"recall_at_50_vs_baseline"}),
         ("0.0.4", {"p95_vs_baseline", "p99_vs_baseline"}),
     ):
-        answers = judge(release(tmp_path, version, home, config), request)
-        assert set(red(answers)) == {"ndcg_at_10_vs_baseline", *wanted}, red(answers)
-        assert answers["tail_ratio"].verdict is Verdict.PASS
+        answers = judge_until_decided(nights(version), wanted, request)
+        assert set(failed(answers)) == {"ndcg_at_10_vs_baseline", *wanted}, failed(answers)
+        assert set(undecided(answers)) <= TIMED - wanted, undecided(answers)
 
 
 def test_a_machine_stalled_by_someone_else_is_not_the_candidates_fault(tmp_path, home):
@@ -139,7 +178,7 @@ def test_a_machine_stalled_by_someone_else_is_not_the_candidates_fault(tmp_path,
         pytest.skip("this user may not take the cores from others")
     assert hog.returncode == 0
     verdict = answers["tail_ratio"].verdict
-    assert verdict in (Verdict.PASS, Verdict.ERROR), answers["tail_ratio"].reason
+    assert verdict is not Verdict.FAIL, answers["tail_ratio"].reason
     [measured] = lens.measurements(lens.nights()[0].night_id)
     assert measured.get("set_aside_share").value > 0
     assert (verdict is Verdict.ERROR) is bool(measured.invalid)
