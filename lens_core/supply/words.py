@@ -44,3 +44,15 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The 64 raw bytes of the signature over ``message``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One artifact that is not what the cut says it is: which, what was expected, what was seen."""
+
+    artifact: str
+    expected: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: expected {self.expected}, saw {self.seen}"
