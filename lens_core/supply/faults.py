@@ -1,20 +1,7 @@
 """What is wrong with a cut: the file at fault, what was expected of it, what was seen."""
 
-from dataclasses import dataclass
-
 from lens_core.errors import IntegrityError
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """``artifact`` is the file's name within the cut."""
-
-    artifact: str
-    expected: str
-    seen: str
-
-    def __str__(self) -> str:
-        return f"{self.artifact}: expected {self.expected}, saw {self.seen}"
+from lens_core.supply.words import Fault
 
 
 class FaultFound(IntegrityError):

@@ -1,0 +1,250 @@
+"""The gates of a candidate: what its evidence says, asked anew from the bytes whenever somebody wants.
+
+Evidence is what lies in the cut, by name. Every gate answers, also for evidence that is not there: what was left
+out, and what nothing can measure yet, is INCONCLUSIVE (first law).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lens_core.errors import IntegrityError
+from lens_core.model import Answer, Verdict
+from lens_core.supply import advisory_gates, canonical, image_layout, quality, sast, smoke, statement, vex
+from lens_core.supply.advisories import read_report
+from lens_core.supply.advisory_gates import AdvisoryPolicy
+from lens_core.supply.envelope import open_envelope
+from lens_core.supply.sbom_answers import components, sbom_answer
+from lens_core.supply.ownership_report import ownership_answer
+from lens_core.supply.scan_record import ScanEvidence
+from lens_core.supply.source import digest_of, read_source
+from lens_core.supply.words import Component, Severity
+
+BUILDS, SOURCE, INPUTS, SMOKE = "dist/builds.json", "source.json", "image-inputs.json", "image-smoke.json"
+SBOM, OWNERSHIP = "sbom/lens.cdx.json", "sbom/ownership.json"
+VEX, SCAN, SAST = "scan/vex.cdx.json", "scan/", "sast/"
+COVERAGE, TYPES, LINT = "quality/coverage.json", "quality/types.json", "quality/lint"
+POLICY, GATES = "policy.json", "gates.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CutRules:
+    """What a candidate is judged by when it is cut.
+
+    ``line_coverage`` and ``type_coverage`` are shares that must be reached, ``scanners`` those that must have
+    run, ``fail_at`` the severity from which on their findings fail, ``max_data_age_days`` how old advisories may be,
+    and ``not_yet_measured`` names gates that nothing can answer yet.
+    """
+
+    line_coverage: float
+    type_coverage: float
+    scanners: tuple[str, ...]
+    fail_at: Severity
+    max_data_age_days: float
+    not_yet_measured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``gates.json``: what was said of a candidate when it was cut, when, for whom, and what was left out."""
+
+    cut_at: datetime
+    cut_by: str
+    left_out: tuple[str, ...]
+    answers: tuple[Answer, ...]
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return canonical.encode(
+            {
+                "cut_at": self.cut_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "cut_by": self.cut_by,
+                "left_out": list(self.left_out),
+                "answers": [_written(answer) for answer in self.answers],
+            }
+        )
+
+
+def read_judgement(content: bytes) -> Judgement:
+    """Read what ``encode`` wrote; IntegrityError for anything else."""
+    document = canonical.decode(content, GATES)
+    try:
+        return Judgement(
+            datetime.strptime(document["cut_at"], "%Y-%m-%dT%H:%M:%S%z"),
+            document["cut_by"],
+            tuple(document["left_out"]),
+            tuple(_read(item) for item in document["answers"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{GATES}: expected the answers of a candidate, saw {error!r}", "cut again") from error
+
+
+def judge(
+    evidence: Mapping[str, bytes],
+    rules: CutRules,
+    left_out: Iterable[str],
+    at: datetime,
+    keys: Mapping[str, bytes],
+) -> tuple[Answer, ...]:
+    """All answers, from the files of a cut but for the image's blobs.
+
+    ``at`` is the moment at which ages are judged; ``keys`` (raw public keys by id) are trusted for provenance.
+    """
+    case = _Case(evidence, rules, frozenset(left_out), at)
+    return (
+        case.ask("reproducible_build", BUILDS, _builds),
+        *case.quality(),
+        *case.sast(),
+        *case.image(),
+        *case.sbom(),
+        *case.scan(),
+        case.ask("provenance", statement.PROVENANCE, lambda content: _provenance(content, keys), part="provenance"),
+        *(_unanswered(gate, "not there yet: nothing in this version of Lens measures it") for gate in rules.not_yet_measured),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One candidate before its gates."""
+
+    evidence: Mapping[str, bytes]
+    rules: CutRules
+    left_out: frozenset[str]
+    at: datetime
+
+    def ask(self, gate: str, name: str, answer: Callable[[bytes], Answer], part: str = "") -> Answer:
+        """What ``answer`` says of the file ``name``; INCONCLUSIVE without it, ERROR when it cannot be read."""
+        content = self.evidence.get(name)
+        if part in self.left_out:
+            return _unanswered(gate, f"left out of this cut: --no-{part}")
+        if content is None:
+            return _unanswered(gate, f"there is no {name} to judge")
+        try:
+            return answer(content)
+        except (IntegrityError, ValueError) as error:
+            return Answer(gate, "", Verdict.ERROR, f"{name}: {error}", evidence=digest_of(content))
+
+    def source(self) -> dict[str, str]:
+        """The list of the commit's files; empty when it is not there, on which no gate passes."""
+        try:
+            return read_source(self.evidence.get(SOURCE, b""))
+        except IntegrityError:
+            return {}
+
+    def quality(self) -> tuple[Answer, ...]:
+        """Coverage by tests and by types, and lint."""
+        source, rules = self.source(), self.rules
+        lint = self._scan_evidence(LINT)
+        [linted] = sast.answers({"lint": lint} if lint else {}, source, sast.LINTING)
+        return (
+            self.ask("line_coverage", COVERAGE, lambda c: quality.line_coverage(c, source, rules.line_coverage)),
+            self.ask("type_coverage", TYPES, lambda c: quality.type_coverage(c, source, rules.type_coverage)),
+            linted,
+        )
+
+    def sast(self) -> tuple[Answer, ...]:
+        """The scanners of source code."""
+        if "sast" in self.left_out:
+            return tuple(_unanswered(sast.gate_of(name), "left out of this cut: --no-sast") for name in self.rules.scanners)
+        names = {name[len(SAST) :].rpartition(".")[0] for name in self.evidence if name.startswith(SAST)}
+        found = {name: evidence for name in names if (evidence := self._scan_evidence(f"{SAST}{name}"))}
+        return sast.answers(found, self.source(), sast.SastPolicy(self.rules.scanners, self.rules.fail_at))
+
+    def _scan_evidence(self, stem: str) -> ScanEvidence | None:
+        record, sarif = (self.evidence.get(f"{stem}.{kind}") for kind in ("json", "sarif"))
+        return ScanEvidence(record, sarif) if record is not None and sarif is not None else None
+
+    def image(self) -> tuple[Answer, ...]:
+        """How the image behaved when it was run."""
+        content = self.evidence.get(SMOKE)
+        if "container" in self.left_out or content is None:
+            return (self.ask("image_smoke", SMOKE, _never, part="container"),)
+        return smoke.answers(content, self.image_digest())
+
+    def image_digest(self) -> str:
+        """The digest of the image's manifest; empty without an image."""
+        content = self.evidence.get(image_layout.INDEX)
+        try:
+            return f"sha256:{image_layout.named_by(content)}" if content is not None else ""
+        except IntegrityError:
+            return ""
+
+    def sbom(self) -> tuple[Answer, ...]:
+        """The list of contents, and whether every file of the image belongs to one of them."""
+        image, ownership = self.image_digest(), self.evidence.get(OWNERSHIP, b"")
+        listed = self.ask("sbom", SBOM, lambda c: sbom_answer(c, image, ownership, digest_of(c)), part="sbom")
+        if "container" in self.left_out:
+            return listed, self.ask("file_ownership", OWNERSHIP, _never, part="container")
+        return listed, self.ask(
+            "file_ownership", OWNERSHIP, lambda c: ownership_answer(c, image, digest_of(c)), part="sbom"
+        )
+
+    def scan(self) -> tuple[Answer, ...]:
+        """Known vulnerabilities of everything in the SBOM."""
+        gates = ("dependency_audit", "container_scan", "vulnerabilities")
+        if "scan" in self.left_out:
+            return tuple(_unanswered(gate, "left out of this cut: --no-scan") for gate in gates)
+        names = sorted(n for n in self.evidence if n.startswith(SCAN) and n != VEX)
+        try:
+            listed = components(self.evidence.get(SBOM, b""))
+            reports = [read_report(self.evidence[name]) for name in names]
+        except IntegrityError as error:
+            return tuple(Answer(gate, "", Verdict.ERROR, error.message) for gate in gates)
+        policy = AdvisoryPolicy(timedelta(days=self.rules.max_data_age_days))
+        waivers = vex.read_waivers(self.evidence.get(VEX), self.at)
+        answers = advisory_gates.answers(reports, listed, policy, self.at, waivers)
+        if "container" in self.left_out:
+            out = _unanswered("container_scan", "left out of this cut: --no-container")
+            return tuple(out if answer.gate == "container_scan" else answer for answer in answers)
+        return answers
+
+
+def _never(_content: bytes) -> Answer:
+    raise IntegrityError("evidence of a part that was left out")
+
+
+def _unanswered(gate: str, reason: str) -> Answer:
+    return Answer(gate, "", Verdict.INCONCLUSIVE, reason)
+
+
+def _builds(content: bytes) -> Answer:
+    """Two builds under unlike circumstances gave the same bytes."""
+    document = canonical.decode(content, BUILDS)
+    first, second = document["builds"]
+    same = bool(first["files"]) and first["files"] == second["files"]
+    unlike = first["circumstances"] != second["circumstances"]
+    verdict = Verdict.PASS if same and unlike else Verdict.FAIL
+    names = ", ".join(sorted(first["files"]))
+    reason = f"{names}: built twice, in other folders, umasks, time zones and languages, the same bytes"
+    if verdict is Verdict.FAIL:
+        reason = f"two builds of one commit differ: {names}"
+    return Answer("reproducible_build", "", verdict, reason, 2.0, 2.0, 2, digest_of(content), "≥")
+
+
+def _provenance(content: bytes, keys: Mapping[str, bytes]) -> Answer:
+    """Signed by a trusted key, and of a builder that may claim a level."""
+    found = statement.decode(open_envelope(content, keys))
+    level = found.level({})
+    verdict = Verdict.PASS if level >= 1 else Verdict.FAIL
+    reason = f"SLSA Build L{level}, {len(found.materials)} materials and {len(found.subjects)} subjects, signed"
+    return Answer("provenance", "", verdict, reason, float(level), 1.0, len(found.subjects), digest_of(content), "≥")
+
+
+def _written(answer: Answer) -> dict[str, object]:
+    return {
+        "gate": answer.gate,
+        "verdict": answer.verdict.name,
+        "reason": answer.reason,
+        "value": answer.value,
+        "threshold": answer.threshold,
+        "sign": answer.sign,
+        "sample_count": answer.sample_count,
+        "evidence": answer.evidence,
+    }
+
+
+def _read(item: Mapping[str, object]) -> Answer:
+    fields = dict(item)
+    verdict = Verdict[str(fields.pop("verdict"))]
+    return Answer(slice="", verdict=verdict, **fields)  # type: ignore[arg-type]  # a wrong type is a TypeError there
