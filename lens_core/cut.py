@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from threading import Event
 
 from lens_core.cut_ports import (
@@ -27,16 +27,19 @@ from lens_core.cut_ports import (
 from lens_core.errors import Conflict, IntegrityError, Refused
 from lens_core.model import Release
 from lens_core.ports import Clock, Lease
-from lens_core.supply import manifest
-from lens_core.supply.candidate import CutRules, Judgement, judge
-from lens_core.supply.provenance import statement_of
+from lens_core.supply import envelope, manifest, statement
+from lens_core.supply.candidate import GATES, POLICY, CutRules, Judgement, image_of, judge, materials_of
 from lens_core.supply.release_version import ReleaseVersion, parse_version
-from lens_core.supply.envelope import sign as envelope
+from lens_core.supply.sealed import subjects_of
 from lens_core.supply.signatures import key_id
+from lens_core.supply.statement import PROVENANCE, Provenance
 from lens_core.supply.words import Signer
 
 PARTS = ("container", "sbom", "sast", "scan", "provenance")
 """What may be left out of a cut; the gates of a part that was left out stay unanswered."""
+
+VERIFIER = "verify.sh"
+"""The independent verifier: it lies in every cut."""
 
 _AT_ONCE = 2
 _SHOWN = 8
@@ -69,6 +72,7 @@ class CutWorld:
     policy_record: bytes
     builder_id: str
     verifier: bytes
+    person: Callable[[], str]
 
 
 class CutRun:
@@ -98,8 +102,9 @@ class CutRun:
                 known = self._cut(commit, signer)
             else:
                 self._confirm(known, commit)
+            world.store.keep_wheel(known.version)
             world.ledger.record_release(known)
-            return self._push(known)
+            return self._push()
 
     def _registry(self) -> Registry | None:
         return None if "container" in self._request.left_out else self._world.registry
@@ -123,48 +128,52 @@ class CutRun:
         world = self._world
         subject = f"{self._version.text} of {commit.commit}, without {sorted(self._request.left_out)}"
         workspace = world.workspace(self._version.text, subject)
+        began = world.clock.now()
         self._make(workspace, commit, self._steps)
         with self._timed("seal") as say:
-            names = self._judge(workspace, commit, signer)
-            workspace.done("judged", "", names)
+            key = {key_id(signer.public_key): signer.public_key}
+            self._judge(workspace, commit, signer, began)
             entries = list(workspace.finish())
             workspace.write({manifest.SUMS: manifest.sums(entries)})
             entries.append(workspace.entry(manifest.SUMS))
-            content = manifest.build(
-                entries, version=self._version.text, commit=commit.commit, key=key_id(signer.public_key)
-            )
+            content = manifest.build(entries, version=self._version.text, commit=commit.commit, key=next(iter(key)))
             workspace.write({manifest.MANIFEST: content, manifest.SIGNATURE: manifest.sign(content, signer)})
-            faults = world.store.faults(workspace.folder, {key_id(signer.public_key): signer.public_key})
+            faults = world.store.faults(workspace.folder, key)
             if faults:
-                raise IntegrityError(
-                    f"the cut does not verify: {faults[0]}", "nothing was released: run the cut again"
-                )
+                raise IntegrityError(f"the cut does not verify: {faults[0]}", "nothing was released: run the cut again")
             workspace.publish(world.store.folder(self._version.text))
-            say(f"{len(entries)} files under one signature of {key_id(signer.public_key)[:20]}…")
+            say(f"{len(entries)} files under one signature of {next(iter(key))[:20]}…")
         found = world.store.release(self._version.text)
-        if found is None:  # somebody removed it this moment
-            raise IntegrityError(f"{self._version.text} was sealed and is gone", "run the cut again")
+        if found is None:
+            raise IntegrityError(f"{self._version.text} was sealed, and somebody removed it", "run the cut again")
         return found
 
-    def _judge(self, workspace: Workspace, commit: Commit, signer: Signer) -> tuple[str, ...]:
-        """Write what is said of the evidence; the names of the files."""
-        world, request = self._world, self._request
-        files = {"policy.json": world.policy_record, "verify.sh": world.verifier}
-        workspace.write(files)
-        names = [*files]
-        evidence = dict(workspace.evidence())
-        if "provenance" not in request.left_out:
-            statement = statement_of(
-                evidence, version=self._version.text, commit=commit.commit, epoch=commit.epoch, builder=world.builder_id
+    def _judge(self, workspace: Workspace, commit: Commit, signer: Signer, began: datetime) -> None:
+        """Write where everything comes from, and what is said of it."""
+        world, left_out = self._world, self._request.left_out
+        sealed = {POLICY: world.policy_record, VERIFIER: world.verifier}
+        workspace.write(sealed)
+        workspace.done("policy", "", tuple(sealed))
+        now = world.clock.now()
+        if "provenance" not in left_out:
+            evidence = workspace.evidence()
+            subjects = subjects_of(workspace.finish(), image_of(evidence).removeprefix("sha256:"))
+            provenance = Provenance(
+                subjects=subjects,
+                external={"version": self._version.text, "commit": commit.commit, "left_out": tuple(sorted(left_out))},
+                internal={"distribution_version": self._version.pep440, "source_date_epoch": commit.epoch},
+                materials=materials_of(evidence, commit.commit),
+                builder=world.builder_id,
+                invocation=f"{self._version.text} {commit.commit[:12]} {now:%Y%m%dT%H%M%SZ}",
+                started=min(began, now),
+                finished=now,
             )
-            evidence["provenance.dsse.json"] = envelope(statement, signer)
-            workspace.write({"provenance.dsse.json": evidence["provenance.dsse.json"]})
-            names.append("provenance.dsse.json")
+            workspace.write({PROVENANCE: envelope.sign(statement.encode(provenance), signer)})
+            workspace.done("provenance", "", (PROVENANCE,))
         keys = {key_id(signer.public_key): signer.public_key}
-        judgement = Judgement(world.clock.now(), world.source.person(), tuple(sorted(request.left_out)), ())
-        gates = judge(evidence, world.rules, judgement, keys).encode()
-        workspace.write({"gates.json": gates})
-        return (*names, "gates.json")
+        answers = judge(workspace.evidence(), world.rules, left_out, now, keys)
+        workspace.write({GATES: Judgement(now, world.person(), tuple(sorted(left_out)), answers).encode()})
+        workspace.done("judged", "", (GATES,))
 
     def _make(self, workspace: Workspace, commit: Commit, steps: Sequence[Step]) -> None:
         """Do all steps, each as soon as what it needs is there. After a failure nothing new begins."""
@@ -207,7 +216,7 @@ class CutRun:
                 f"{version} was cut from commit {known.candidate.commit[:12]}, asked for is {commit.commit[:12]}",
                 "a version is cut once: name the next one",
             )
-        faults = world.store.faults(world.store.folder(version), world.store.trusted())
+        faults = world.store.faults(world.store.folder(version))
         if faults:
             raise IntegrityError(
                 f"{version} is there and does not verify: {faults[0]}", f"`lens verify {version}` names every fault"
@@ -225,9 +234,10 @@ class CutRun:
                 blockers=differing[:_SHOWN],
             )
 
-    def _push(self, release: Release) -> Release:
-        """Push what was not pushed yet, if its image answered well."""
+    def _push(self) -> Release:
+        """Push what was not pushed yet, if its image answered well; the release as it is remembered then."""
         world, registry = self._world, self._registry()
+        release = self._remembered()
         if registry is None or release.image is None or release.pushed_to:
             return release
         if not world.store.may_push(release.version):
@@ -239,7 +249,10 @@ class CutRun:
             )
             world.ledger.record_push(release.version, place)
             say(place)
-        return next(r for r in world.ledger.releases() if r.version == release.version)
+        return self._remembered()
+
+    def _remembered(self) -> Release:
+        return next(r for r in self._world.ledger.releases() if r.version == self._version.text)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[Callable[[str], None]]:

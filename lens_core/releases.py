@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.errors import IntegrityError, InvalidInput
-from lens_core.gates import verdict_of
+from lens_core.gates import reason_for, verdict_of
 from lens_core.model import Answer, Candidate, Digest, Release, Verdict
-from lens_core.night import reason_for
 from lens_core.supply import image_layout, sealed
 from lens_core.supply.candidate import (
     GATES,
@@ -23,7 +22,8 @@ from lens_core.supply.manifest import MANIFEST, Manifest, decode
 from lens_core.supply.release_diff import Contents, ReleaseDiff, diff
 from lens_core.supply.release_version import parse_version
 from lens_core.supply.sbom_answers import components
-from lens_core.supply.tree import MAX_READ, Tree
+from lens_core.supply.tree import Tree, evidence_of
+from lens_core.supply.source import digest_of
 from lens_core.supply.words import Fault
 
 Opener = Callable[[Path], Tree]
@@ -58,12 +58,18 @@ class Releases:
         self._open = opener
         self._trust = trust
 
+    def trusted(self) -> Mapping[str, bytes]:
+        """The public keys (raw, by id) that are believed."""
+        return self._trust()
+
     def place(self, ref: str) -> Path:
         """The folder of a version, or the folder itself; InvalidInput when there is none."""
         named = Path(ref)
         if "/" in ref or named.is_dir():
             if not named.is_dir():
-                raise InvalidInput(f"expected a version or the folder of a cut, saw {ref}", "`lens releases` lists them")
+                raise InvalidInput(
+                    f"expected a version or the folder of a cut, saw {ref}", "`lens releases` lists them"
+                )
             return named
         place = self._folder / parse_version(ref).text
         if not place.is_dir():
@@ -80,7 +86,7 @@ class Releases:
         ``keys`` (raw public keys by id) take the place of the trusted ones.
         """
         place = self.place(ref)
-        tree, known = self._open(place), dict(self._trust() if keys is None else keys)
+        tree, known = self._open(place), dict(self.trusted() if keys is None else keys)
         version = place.name if place.parent == self._folder else ""
         opened = sealed.verify(tree, known, version=version)
         files = tree.files()
@@ -122,15 +128,6 @@ class Releases:
         return Contents(manifest.version, manifest.entries, listed, findings_of(evidence))
 
 
-def evidence_of(tree: Tree) -> dict[str, bytes]:
-    """The files of a cut that answers rest on: all but the image's blobs and what is built, which is too large."""
-    return {
-        name: tree.read(name)
-        for name, found in tree.files().items()
-        if found.size <= MAX_READ and not name.startswith(image_layout.BLOBS) and not name.endswith((".whl", ".gz"))
-    }
-
-
 def _differing(said: Judgement, evidence: Mapping[str, bytes], keys: Mapping[str, bytes]) -> list[Fault]:
     """Answers that are not what the evidence gives."""
     again = judge(evidence, read_rules(evidence[POLICY]), said.left_out, said.cut_at, keys)
@@ -154,7 +151,7 @@ def _release(manifest: Manifest, evidence: Mapping[str, bytes], said: Judgement,
         version=manifest.version,
         candidate=Candidate(manifest.version, Digest(f"sha256:{wheel.sha256}"), manifest.commit, dirty=False),
         image=Digest(image_layout.named_by(image)) if image is not None else None,
-        manifest=Digest(f"sha256:{_sha256(evidence[MANIFEST])}"),
+        manifest=Digest(digest_of(evidence[MANIFEST])),
         key_id=manifest.key,
         verdict=verdict_of(said.answers),
         reason=reason_for(said.answers),

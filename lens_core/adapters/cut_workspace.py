@@ -8,11 +8,16 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from lens_core.adapters.cut_folder import CutFolder
 from lens_core.errors import Conflict, Unavailable
+from lens_core.supply.manifest import Entry
+from lens_core.supply.tree import evidence_of
 
 _AT_ONCE = 1 << 20
 
@@ -28,6 +33,7 @@ class CutWorkspace:
         self._journal = place / "journal.json"
         self._subject = subject
         self.folder = place / "cut"
+        self.source = place / "source"
         try:
             if self._read().get("subject") != subject:
                 shutil.rmtree(place, ignore_errors=True)
@@ -61,6 +67,36 @@ class CutWorkspace:
         for name, content in files.items():
             _replace(self.folder / name, content)
 
+    def entry(self, name: str) -> Entry:
+        """See ``Workspace``."""
+        [only] = CutFolder(self.folder).entries([name])
+        return only
+
+    def lay_out(self, archive: bytes) -> None:
+        """See ``Workspace``."""
+        shutil.rmtree(self.source, ignore_errors=True)
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:  # git made it, of this very repository
+            tar.extractall(self.source, filter="data")
+
+    def finish(self) -> tuple[Entry, ...]:
+        """See ``Workspace``."""
+        steps = self._read().get("steps", {})
+        entered = {name for entry in steps.values() for name in entry["files"]}
+        tree = CutFolder(self.folder)
+        found = tree.files().keys()
+        for name in found - entered:
+            path = self.folder / name
+            path.rmdir() if path.is_dir() else path.unlink()
+        return tree.entries(sorted(found & entered))
+
+    def evidence(self) -> dict[str, bytes]:
+        """See ``Workspace``."""
+        return evidence_of(CutFolder(self.folder))
+
+    def discard(self) -> None:
+        """See ``Workspace``."""
+        shutil.rmtree(self._place, ignore_errors=True)
+
     def publish(self, target: Path) -> None:
         """See ``Workspace``."""
         try:
@@ -72,7 +108,7 @@ class CutWorkspace:
             if target.exists():
                 raise Conflict(f"{target.name} is there already", "a version is cut once: name the next one") from error
             raise _unwritable(target, error) from error
-        shutil.rmtree(self._place, ignore_errors=True)
+        self.discard()
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -4,22 +4,32 @@ Evidence is what lies in the cut, by name. Every gate answers, also for evidence
 out, and what nothing can measure yet, is INCONCLUSIVE (first law).
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lens_core.errors import IntegrityError
-from lens_core.model import Answer, Verdict
-from lens_core.supply import advisory_gates, canonical, image_layout, quality, sast, smoke, statement, vex
+from lens_core.model import Answer, Digest, Verdict
+from lens_core.supply import (
+    advisory_gates,
+    canonical,
+    image_layout,
+    ownership_report,
+    quality,
+    sast,
+    smoke,
+    statement,
+    vex,
+)
 from lens_core.supply.advisories import read_report
 from lens_core.supply.advisory_gates import AdvisoryPolicy
 from lens_core.supply.envelope import open_envelope
+from lens_core.supply.line_coverage import line_coverage
 from lens_core.supply.sbom_answers import components, sbom_answer
-from lens_core.supply.ownership_report import ownership_answer
 from lens_core.supply.scan_record import ScanEvidence
 from lens_core.supply.source import digest_of, read_source
-from lens_core.supply.words import Component, Severity
+from lens_core.supply.type_coverage import type_coverage
+from lens_core.supply.words import Finding, Severity
 
 BUILDS, SOURCE, INPUTS, SMOKE = "dist/builds.json", "source.json", "image-inputs.json", "image-smoke.json"
 SBOM, OWNERSHIP = "sbom/lens.cdx.json", "sbom/ownership.json"
@@ -43,6 +53,9 @@ class CutRules:
     fail_at: Severity
     max_data_age_days: float
     not_yet_measured: tuple[str, ...] = ()
+
+
+_NOTHING_ASKED = CutRules(1.0, 1.0, (), Severity.LOW, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,10 @@ def judge(
         *case.sbom(),
         *case.scan(),
         case.ask("provenance", statement.PROVENANCE, lambda content: _provenance(content, keys), part="provenance"),
-        *(_unanswered(gate, "not there yet: nothing in this version of Lens measures it") for gate in rules.not_yet_measured),
+        *(
+            _unanswered(gate, "not there yet: nothing in this version of Lens measures it")
+            for gate in rules.not_yet_measured
+        ),
     )
 
 
@@ -138,18 +154,27 @@ class _Case:
         lint = self._scan_evidence(LINT)
         [linted] = sast.answers({"lint": lint} if lint else {}, source, sast.LINTING)
         return (
-            self.ask("line_coverage", COVERAGE, lambda c: quality.line_coverage(c, source, rules.line_coverage)),
-            self.ask("type_coverage", TYPES, lambda c: quality.type_coverage(c, source, rules.type_coverage)),
+            line_coverage(self.evidence.get(COVERAGE), source, rules.line_coverage),
+            type_coverage(self.evidence.get(TYPES), source, rules.type_coverage),
             linted,
         )
 
     def sast(self) -> tuple[Answer, ...]:
         """The scanners of source code."""
         if "sast" in self.left_out:
-            return tuple(_unanswered(sast.gate_of(name), "left out of this cut: --no-sast") for name in self.rules.scanners)
+            return tuple(
+                _unanswered(sast.gate_of(name), "left out of this cut: --no-sast") for name in self.rules.scanners
+            )
+        return sast.answers(self.scans(), self.source(), sast.SastPolicy(self.rules.scanners, self.rules.fail_at))
+
+    def scans(self) -> dict[str, ScanEvidence]:
+        """What the scanners of source code left, by their name."""
         names = {name[len(SAST) :].rpartition(".")[0] for name in self.evidence if name.startswith(SAST)}
-        found = {name: evidence for name in names if (evidence := self._scan_evidence(f"{SAST}{name}"))}
-        return sast.answers(found, self.source(), sast.SastPolicy(self.rules.scanners, self.rules.fail_at))
+        return {name: one for name in sorted(names) if (one := self._scan_evidence(f"{SAST}{name}"))}
+
+    def reports(self) -> list[str]:
+        """The names of the advisory sources' reports."""
+        return sorted(name for name in self.evidence if name.startswith(SCAN) and name != VEX)
 
     def _scan_evidence(self, stem: str) -> ScanEvidence | None:
         record, sarif = (self.evidence.get(f"{stem}.{kind}") for kind in ("json", "sarif"))
@@ -157,16 +182,17 @@ class _Case:
 
     def image(self) -> tuple[Answer, ...]:
         """How the image behaved when it was run."""
-        content = self.evidence.get(SMOKE)
-        if "container" in self.left_out or content is None:
-            return (self.ask("image_smoke", SMOKE, _never, part="container"),)
-        return smoke.answers(content, self.image_digest())
+        if "container" in self.left_out:
+            return tuple(_unanswered(gate, "left out of this cut: --no-container") for gate in smoke.GATES)
+        digest = self.image_digest()
+        if not digest:
+            return tuple(_unanswered(gate, "there is no image to judge") for gate in smoke.GATES)
+        return smoke.answers(self.evidence.get(SMOKE, b""), Digest(digest))
 
     def image_digest(self) -> str:
         """The digest of the image's manifest; empty without an image."""
-        content = self.evidence.get(image_layout.INDEX)
         try:
-            return f"sha256:{image_layout.named_by(content)}" if content is not None else ""
+            return image_of(self.evidence)
         except IntegrityError:
             return ""
 
@@ -177,7 +203,10 @@ class _Case:
         if "container" in self.left_out:
             return listed, self.ask("file_ownership", OWNERSHIP, _never, part="container")
         return listed, self.ask(
-            "file_ownership", OWNERSHIP, lambda c: ownership_answer(c, image, digest_of(c)), part="sbom"
+            "file_ownership",
+            OWNERSHIP,
+            lambda c: ownership_report.ownership_answer(c, image, digest_of(c)),
+            part="sbom",
         )
 
     def scan(self) -> tuple[Answer, ...]:
@@ -185,19 +214,56 @@ class _Case:
         gates = ("dependency_audit", "container_scan", "vulnerabilities")
         if "scan" in self.left_out:
             return tuple(_unanswered(gate, "left out of this cut: --no-scan") for gate in gates)
-        names = sorted(n for n in self.evidence if n.startswith(SCAN) and n != VEX)
         try:
             listed = components(self.evidence.get(SBOM, b""))
-            reports = [read_report(self.evidence[name]) for name in names]
+            reports = [read_report(self.evidence[name]) for name in self.reports()]
         except IntegrityError as error:
             return tuple(Answer(gate, "", Verdict.ERROR, error.message) for gate in gates)
         policy = AdvisoryPolicy(timedelta(days=self.rules.max_data_age_days))
-        waivers = vex.read_waivers(self.evidence.get(VEX), self.at)
+        waivers = vex.read_vex(self.evidence[VEX], self.at) if VEX in self.evidence else vex.Waivers()
         answers = advisory_gates.answers(reports, listed, policy, self.at, waivers)
         if "container" in self.left_out:
             out = _unanswered("container_scan", "left out of this cut: --no-container")
             return tuple(out if answer.gate == "container_scan" else answer for answer in answers)
         return answers
+
+
+def read_rules(record: bytes) -> CutRules:
+    """The rules in ``policy.json``; IntegrityError when it holds none."""
+    document = canonical.decode(record, POLICY)
+    try:
+        lists = {name: tuple(document.pop(name)) for name in ("scanners", "not_yet_measured")}
+        return CutRules(fail_at=Severity(document.pop("fail_at")), **lists, **document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"{POLICY}: expected the rules of a cut, saw {error!r}", "cut again") from error
+
+
+def image_of(evidence: Mapping[str, bytes]) -> str:
+    """The digest (``sha256:…``) of the image's manifest; empty for a cut without an image."""
+    content = evidence.get(image_layout.INDEX)
+    return image_layout.named_by(content) if content is not None else ""
+
+
+def materials_of(evidence: Mapping[str, bytes], commit: str) -> tuple[statement.Material, ...]:
+    """What went into the cut: the commit, and what its image was put together from."""
+    inputs = canonical.decode(evidence[INPUTS], INPUTS)["materials"] if INPUTS in evidence else []
+    source = statement.Material("git+urn:lens:source", "gitCommit", commit, "source")
+    return source, *(statement.Material(m["uri"], "sha256", m["sha256"], m["name"]) for m in inputs)
+
+
+def findings_of(evidence: Mapping[str, bytes]) -> tuple[Finding, ...]:
+    """Everything that was found: in the source, in the image's files, and in advisories. IntegrityError if unreadable."""
+    case = _Case(evidence, _NOTHING_ASKED, frozenset(), datetime.fromtimestamp(0, UTC))
+    found = [finding for name, one in case.scans().items() for finding in sast.findings(name, one)]
+    if OWNERSHIP in evidence:
+        found += ownership_report.read_report(evidence[OWNERSHIP]).findings
+    for name in case.reports():
+        report = read_report(evidence[name])
+        found += [
+            Finding(report.source, one.ids[0], one.severity, one.purl, one.summary, ", ".join(one.fixed_in))
+            for one in report.vulnerabilities
+        ]
+    return tuple(found)
 
 
 def _never(_content: bytes) -> Answer:

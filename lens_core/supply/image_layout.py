@@ -63,6 +63,15 @@ def image_digest(entries: Mapping[str, Entry], read: Callable[[str], bytes]) -> 
     return top.place.removeprefix(BLOBS)
 
 
+def named_by(index: bytes) -> str:
+    """The digest (``sha256:…``) of the one manifest that ``index.json`` names; FaultFound when it names none, or more."""
+    manifests = _document(INDEX, index, {"schemaVersion", "manifests"}, {"mediaType", "annotations"})["manifests"]
+    [only] = _array(INDEX, manifests, "manifests") if isinstance(manifests, list) and len(manifests) == 1 else [{}]
+    if not isinstance(only, dict) or not _DIGEST.fullmatch(str(only.get("digest"))):
+        raise _fault(INDEX, "the digest of exactly one manifest", repr(manifests)[:80])
+    return str(only["digest"])
+
+
 def _document(name: str, content: bytes, needed: set[str], allowed: set[str]) -> dict[str, Any]:
     try:
         value = canonical.decode(content, name)

@@ -88,7 +88,9 @@ def _counted(findings: Iterable[Finding]) -> dict[str, int]:
     counts: defaultdict[str, int] = defaultdict(int)
     for finding in findings:
         path, _, line = finding.subject.rpartition(":")
-        where = path if line.isdigit() and "/" not in line and not finding.subject.startswith("pkg:") else finding.subject
+        where = (
+            path if line.isdigit() and "/" not in line and not finding.subject.startswith("pkg:") else finding.subject
+        )
         counts[f"{finding.source} {finding.rule} {finding.severity} {where}"] += 1
     return dict(counts)
 

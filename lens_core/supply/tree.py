@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from lens_core.supply.faults import Fault
+from lens_core.supply.image_layout import BLOBS
 
 MAX_READ = 64 * 1024**2
 """Manifest, envelope and the like in bytes; whatever is larger is none of them."""
@@ -51,3 +52,15 @@ def unreadable(listed: Mapping[str, Found], names: Iterable[str]) -> Iterable[Fa
             yield Fault(name, Kind.REGULAR, found.kind)
         elif found.size > MAX_READ:
             yield Fault(name, f"at most {MAX_READ:,} bytes", f"{found.size:,}")
+
+
+def evidence_of(tree: Tree) -> dict[str, bytes]:
+    """The files of a cut that answers rest on: all but what was built and the image's blobs."""
+    return {
+        name: tree.read(name)
+        for name, found in tree.files().items()
+        if found.kind is Kind.REGULAR
+        and found.size <= MAX_READ
+        and not name.startswith(BLOBS)
+        and not name.endswith((".whl", ".tar.gz"))
+    }
