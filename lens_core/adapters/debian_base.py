@@ -151,7 +151,9 @@ class DebianBase:
             for path, entry in part.items():
                 earlier = entries.get(path)
                 if earlier and not (earlier[0].isdir() and entry[0].isdir()):
-                    raise IntegrityError(f"{item.name} and an earlier package both bring {path}", "leave one of them out")
+                    raise IntegrityError(
+                        f"{item.name} and an earlier package both bring {path}", "leave one of them out"
+                    )
                 entries.setdefault(path, entry)
         newest = max(int(info.mtime) for info, _ in entries.values())
         for entry in _made_here(entries, newest):
@@ -229,7 +231,9 @@ def _made_here(entries: dict[str, _Entry], mtime: int) -> Iterable[_Entry]:
     """What scripts would have made: accounts, the bundle of certificates, the links of merged ``/usr``, folders."""
     for path, text in _ACCOUNTS.items():
         yield _file(path, mtime), text.encode()
-    roots = (path for path in sorted(entries) if path.startswith("usr/share/ca-certificates/") and path.endswith(".crt"))
+    roots = (
+        path for path in sorted(entries) if path.startswith("usr/share/ca-certificates/") and path.endswith(".crt")
+    )
     yield _file(_BUNDLE, mtime), b"".join(entries[path][1].rstrip(b"\n") + b"\n" for path in roots)
     for name in _MERGED:
         if any(path.startswith(f"usr/{name}/") for path in entries):

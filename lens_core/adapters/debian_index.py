@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from lens_core.errors import IntegrityError, LensError, Unavailable
+from lens_core.errors import IntegrityError, Unavailable
 from lens_core.supply.base_lock import BaseLock, DebPackage, SignedIndex
 from lens_core.supply.words import Progress
 
@@ -28,7 +28,9 @@ STALE_AFTER = timedelta(days=1)
 
 _APT_HELPER = "/usr/lib/apt/apt-helper"
 _TARGET = "$(FILENAME)|$(METAKEY)|$(REPO_URI)|$(ORIGIN)|$(ARCHITECTURE)"
-_ONLY_DEBIAN = "Package: *\nPin: release o=Debian\nPin-Priority: 900\n\nPackage: *\nPin: release o=*\nPin-Priority: -1\n"
+_ONLY_DEBIAN = (
+    "Package: *\nPin: release o=Debian\nPin-Priority: 900\n\nPackage: *\nPin: release o=*\nPin-Priority: -1\n"
+)
 _OTHER_BASE = "or name a base image that the engine can pull: --base-image"
 _LINE = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")
 
@@ -91,7 +93,9 @@ class DebianIndex:
     def locate(self, lock: BaseLock) -> dict[str, tuple[str, ...]]:
         """Where the packages of an earlier lock may still be, by SHA-256: the same place in each repository."""
         repositories = sorted({repository for _, _, repository in self._targets()})
-        return {item.sha256: tuple(f"{base}{quote(item.path, safe='/')}" for base in repositories) for item in lock.packages}
+        return {
+            item.sha256: tuple(f"{base}{quote(item.path, safe='/')}" for base in repositories) for item in lock.packages
+        }
 
     def download(self, files: Sequence[tuple[str, Path, str]]) -> None:
         """Fetch (address, place, SHA-256) with apt's own means: proxies, resuming, verification."""
@@ -120,12 +124,12 @@ class DebianIndex:
             return self._run([*command, *names]).decode()
 
     def _fresh_indexes(self, progress: Progress) -> list[_Index]:
-        stamp = self._stamps / "apt-refreshed"
         indexes = self._verified()
-        refreshed = datetime.fromtimestamp(stamp.stat().st_mtime, UTC) if stamp.exists() else None
-        newest = max([*(parsedate_to_datetime(index.signed.date) for index in indexes), *([refreshed] * bool(refreshed))],
-                     default=None)  # fmt: skip
-        if newest is None or self._now() - newest > STALE_AFTER:
+        stamp = self._stamps / "apt-refreshed"
+        known = [parsedate_to_datetime(index.signed.date) for index in indexes]
+        if stamp.exists():
+            known.append(datetime.fromtimestamp(stamp.stat().st_mtime, UTC))
+        if not indexes or self._now() - max(known) > STALE_AFTER:
             progress("refreshing apt's lists")
             try:
                 self._run(["apt-get", "-qq", *self._options, "update"])
@@ -170,7 +174,9 @@ class DebianIndex:
         keys, text = self._signed(release)
         if not keys:
             return None
-        expected = re.search(rf"^ ([0-9a-f]{{64}}) +\d+ {re.escape(key)}$", text.partition("\nSHA256:")[2], re.MULTILINE)
+        expected = re.search(
+            rf"^ ([0-9a-f]{{64}}) +\d+ {re.escape(key)}$", text.partition("\nSHA256:")[2], re.MULTILINE
+        )
         content = self._run([_APT_HELPER, "cat-file", file])
         seen = hashlib.sha256(content).hexdigest()
         if not expected or expected[1] != seen:
@@ -178,10 +184,10 @@ class DebianIndex:
                 f"{Path(file).name} is not what Debian signed: expected sha256 {expected and expected[1]}, saw {seen}",
                 "remove it from /var/lib/apt/lists and run apt-get update; if it stays, find out who writes there",
             )
-        fields = dict(re.findall(r"^([A-Za-z-]+): (.+)$", text.partition("\nSHA256:")[0], re.MULTILINE))
+        fields = _fields(text.partition("\nSHA256:")[0])
         until = parsedate_to_datetime(fields["Valid-Until"]) if "Valid-Until" in fields else None
         release_sha256 = hashlib.sha256(release.read_bytes()).hexdigest()
-        suite = fields.get("Codename", fields.get("Suite", ""))
+        suite = fields["Codename"] if "Codename" in fields else fields.get("Suite", "")
         return _Index(SignedIndex(suite, fields["Date"], release_sha256, seen, keys), content, repository, until)
 
     def _signed(self, release: Path) -> tuple[tuple[str, ...], str]:
@@ -193,7 +199,16 @@ class DebianIndex:
             )
         with tempfile.TemporaryDirectory(prefix="lens-gpgv-") as folder:
             signed = Path(folder) / "signed"
-            command = ["gpgv", "--status-fd", "1", "--keyring", str(self._keyring), "--output", str(signed), str(release)]
+            command = [
+                "gpgv",
+                "--status-fd",
+                "1",
+                "--keyring",
+                str(self._keyring),
+                "--output",
+                str(signed),
+                str(release),
+            ]
             said = _start(command).stdout.decode(errors="replace")
             # An unknown second key is no harm (archives change keys); a signature that does not hold is, and so is
             # a second message in the file: only one of the two would be signed.
@@ -221,6 +236,12 @@ def _start(command: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
         ) from error
 
 
+def _fields(stanza: str) -> dict[str, str]:
+    """The fields of a control stanza that stand on one line."""
+    found: list[tuple[str, str]] = re.findall(r"^([A-Za-z0-9-]+): (.+)$", stanza, re.MULTILINE)
+    return dict(found)
+
+
 def _vouched(sha256: str, indexes: Sequence[_Index]) -> tuple[DebPackage, _Index]:
     needle = f"\nSHA256: {sha256}\n".encode()
     for index in indexes:
@@ -229,7 +250,7 @@ def _vouched(sha256: str, indexes: Sequence[_Index]) -> tuple[DebPackage, _Index
             continue
         start, end = index.text.rfind(b"\n\n", 0, place), index.text.find(b"\n\n", place)
         stanza = index.text[max(start, 0) : end if end >= 0 else None].decode()
-        fields = dict(re.findall(r"^([A-Za-z0-9-]+): (.+)$", stanza, re.MULTILINE))
+        fields = _fields(stanza)
         package = DebPackage(
             fields["Package"],
             fields["Version"],
@@ -239,8 +260,7 @@ def _vouched(sha256: str, indexes: Sequence[_Index]) -> tuple[DebPackage, _Index
             unquote(fields["Filename"]),
         )
         return package, index
-    error: LensError = IntegrityError(
+    raise IntegrityError(
         f"apt wants a package (sha256 {sha256}) that stands in no list signed by Debian's archive keys",
         "look for [trusted=yes] or foreign sources in /etc/apt; Lens takes a base from Debian only",
     )
-    raise error

@@ -7,6 +7,7 @@ too. Everything runs without a network.
 import contextlib
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ PROCESSES = 128
 _START = "start it (make services), name it in DOCKER_HOST, or cut with --no-container"
 _MADE = re.compile(r"^ ---> ([0-9a-f]{12})$")
 _LAST_LINES = 20
+_PATIENCE_S = 15.0
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ class DockerEngine:
         except Unavailable as error:
             found = self.find(reference)
             if found is None:
-                raise Unavailable(f"the base image {reference} cannot be pulled: {error.message}", error.hint) from error
+                raise Unavailable(
+                    f"the base image {reference} cannot be pulled: {error.message}", error.hint
+                ) from error
         found = self.find(reference)
         if found is None:
             raise Unavailable(f"the base image {reference} is not there after it was pulled", "name it with its tag")
@@ -112,31 +117,35 @@ class DockerEngine:
         A build that fails is Unavailable with its last lines. The images between are removed in any case, the
         image itself when the build does not end well.
         """
-        lines: list[str] = []
         made: list[str] = []
-        image_id = ""
         try:
-            with _speaking():
-                for event in self._client.api.build(
-                    path=str(context), nocache=True, rm=True, forcerm=True, pull=False, network_mode="none",
-                    buildargs={**arguments, "BASE_IMAGE": base.image_id}, decode=True,
-                ):  # fmt: skip
-                    image_id = event.get("aux", {}).get("ID", image_id)
-                    for line in str(event.get("error") or event.get("stream", "")).rstrip().splitlines():
-                        lines.append(line.rstrip())
-                        made += _MADE.findall(line)
-                        if line.startswith("Step "):
-                            progress(line[:100])
-                    if "error" in event:
-                        seen = "\n".join(line for line in lines[-_LAST_LINES:] if line)
-                        raise Unavailable(f"the image cannot be built; the build's last lines:\n{seen}", "mend the build")
-            built = self.find(image_id) if image_id else None
-            if built is None:
-                raise Unavailable("the engine built an image and did not say which", "update the engine")
+            built = self._build(context, {**arguments, "BASE_IMAGE": base.image_id}, made, progress)
         except BaseException:
-            self._remove_images([*made, image_id], base)
+            self._remove_images(made, base, _PATIENCE_S)
             raise
-        self._remove_images([name for name in made if not image_id.startswith(f"sha256:{name}")], base)
+        self._remove_images([name for name in made if not built.image_id.startswith(name)], base)
+        return built
+
+    def _build(self, context: Path, arguments: Mapping[str, str], made: list[str], progress: Progress) -> EngineImage:
+        """Build; ``made`` gets the id of each image as soon as there is one."""
+        lines: list[str] = []
+        image_id = ""
+        options = {"nocache": True, "rm": True, "forcerm": True, "pull": False, "network_mode": "none"}
+        with _speaking():
+            events = self._client.api.build(path=str(context), buildargs=dict(arguments), decode=True, **options)
+            for event in events:  # left early, the connection closes, and the engine breaks the build off
+                image_id = event.get("aux", {}).get("ID", image_id)
+                for line in str(event.get("error") or event.get("stream", "")).rstrip().splitlines():
+                    lines.append(line.rstrip())
+                    made += [f"sha256:{name}" for name in _MADE.findall(line)]
+                    if line.startswith("Step "):
+                        progress(line[:100])
+                if "error" in event:
+                    seen = "\n".join(line for line in lines[-_LAST_LINES:] if line)
+                    raise Unavailable(f"the image cannot be built; the build's last lines:\n{seen}", "mend the build")
+        built = self.find(image_id) if image_id else None
+        if built is None:
+            raise Unavailable("the engine built an image and did not say which", "update the engine")
         return built
 
     def save(self, image_id: str, place: Path) -> None:
@@ -151,14 +160,22 @@ class DockerEngine:
             (image,) = self._client.images.load(file)
             return str(image.id)
 
-    def remove(self, reference: str) -> None:
-        """Remove an image; nothing when there is none, or when somebody else's container or image needs it."""
-        with _speaking(), contextlib.suppress(ImageNotFound, NotFound):
+    def remove(self, reference: str) -> bool:
+        """Remove an image, and those that it stands on and nobody else needs; False when it is needed itself."""
+        with _speaking(), contextlib.suppress(NotFound):
             try:
-                self._client.images.remove(reference)  # and its ancestors that have no name and no other use
+                self._client.images.remove(reference)
             except APIError as error:
                 if error.status_code != requests.codes.conflict:
                     raise
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the connections; the next call opens them again."""
+        if self._known is not None:
+            self._known.close()
+            self._known = None
 
     @contextmanager
     def volume(self) -> Iterator[str]:
@@ -173,7 +190,7 @@ class DockerEngine:
 
     @contextmanager
     def container(
-        self, image_id: str, command: Sequence[str], *, volume: str, read_only: bool, health_every_s: float = 0.0
+        self, image_id: str, command: Sequence[str], *, volume: str, health_every_s: float = 0.0
     ) -> Iterator["ConfinedContainer"]:
         """A container of the image with every confinement, not started yet; removed at the end.
 
@@ -186,7 +203,7 @@ class DockerEngine:
                 image_id, list(command), network_mode="none", read_only=True, cap_drop=["ALL"],
                 security_opt=["no-new-privileges"], mem_limit=MEMORY_BYTES, memswap_limit=MEMORY_BYTES,
                 pids_limit=PROCESSES, tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=64m"}, healthcheck=health,  # noqa: S108
-                mounts=[Mount("/data", volume, type="volume", read_only=read_only)],
+                mounts=[Mount("/data", volume, type="volume")],
             )  # fmt: skip
         try:
             yield ConfinedContainer(created, self._client)
@@ -205,11 +222,16 @@ class DockerEngine:
             )
         return self._known
 
-    def _remove_images(self, names: Sequence[str], base: EngineImage) -> None:
-        for name in reversed([name for name in names if name]):
-            if not base.image_id.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
-                with contextlib.suppress(Unavailable):
-                    self.remove(name)
+    def _remove_images(self, names: Sequence[str], base: EngineImage, patience_s: float = 0.0) -> None:
+        """Remove what a build made on ``base``; a build that was broken off needs its last image a moment longer."""
+        until = time.monotonic() + patience_s
+        left = [name for name in reversed(names) if not base.image_id.startswith(name)]
+        while left:
+            with contextlib.suppress(Unavailable):  # what is left over is no reason to fail
+                left = [name for name in left if not self.remove(name)]
+            if time.monotonic() >= until:
+                return
+            time.sleep(_POLL_S)
 
 
 class ConfinedContainer:
@@ -264,8 +286,6 @@ def _speaking() -> Iterator[None]:
     """Translate what the SDK and its HTTP client raise."""
     try:
         yield
-    except (ImageNotFound, NotFound):
-        raise  # for who asked whether it is there
     except APIError as error:
         raise Unavailable(f"the container engine refused: {_said(error)}", "see the engine's log") from error
     except (DockerException, requests.exceptions.RequestException) as error:

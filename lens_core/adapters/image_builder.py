@@ -15,7 +15,7 @@ from lens_core.adapters.debian_base import DebianBase
 from lens_core.adapters.docker_engine import DockerEngine, EngineImage
 from lens_core.adapters.oci_layout import normalise, read_layout, write_layout
 from lens_core.adapters.wheelhouse import Wheelhouse, Wheelhouses
-from lens_core.errors import IntegrityError, InvalidInput
+from lens_core.errors import IntegrityError, InvalidInput, Unavailable
 from lens_core.model import Digest
 from lens_core.supply.base_lock import BaseLock
 from lens_core.supply.image import COMPRESSOR, Origin
@@ -26,6 +26,9 @@ ENGINE_LOCK = "requirements-engine.lock"
 """What the image holds beside Lens, with hashes; in the root of the project."""
 INSTALLER_LOCK = "requirements-image-installer.lock"
 """The pip that installs it, with its hash; it runs in the build stage only."""
+
+ARCHITECTURE = "amd64"
+"""What the wheels of ``ENGINE_LOCK`` are made for, in Debian's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class ImageBuilder:
         """
         version = self._engine.version()  # first: no work is done for an engine that is not there
         standing = self._base(base, progress)
-        houses = [self._wheelhouses.get(_text(inputs.source / name), progress) for name in (ENGINE_LOCK, INSTALLER_LOCK)]
+        houses = [
+            self._wheelhouses.get(_text(inputs.source / name), progress) for name in (ENGINE_LOCK, INSTALLER_LOCK)
+        ]
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".image-", dir=self._cache) as scratch:
             context, saved, fresh = (Path(scratch) / name for name in ("context", "saved.tar", "layout"))
@@ -114,6 +119,12 @@ class ImageBuilder:
             named = pulled.repo_digest.partition("@")[2]
             return Base(pulled, Digest(named or pulled.image_id), base, None)
         assembled = self._debian.build(progress, base)
+        foreign = sorted({item.architecture for item in assembled.packages} - {"all", ARCHITECTURE})
+        if foreign:
+            raise Unavailable(
+                f"the base's packages are for {', '.join(foreign)}, and the image's wheels for {ARCHITECTURE}",
+                "cut on a machine of that architecture, or leave the image out: --no-container",
+            )
         progress("importing the base")
         image = self._engine.import_base(assembled.tar, assembled.digest)
         return Base(image, assembled.digest, f"debian packages ({len(assembled.packages)})", assembled.lock)
@@ -136,7 +147,12 @@ def _make_context(
     (folder / "image.lock").write_text(with_wheel(_text(inputs.source / ENGINE_LOCK), own), encoding="utf-8")
     (folder / "Dockerfile").write_text(_text(inputs.source / "Dockerfile"), encoding="utf-8")
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    allowed = {"Dockerfile", "image.lock", "pip.whl", *(f"wheelhouse/{wheel.filename}" for wheel in (own, *engine.wheels))}
+    allowed = {
+        "Dockerfile",
+        "image.lock",
+        "pip.whl",
+        *(f"wheelhouse/{wheel.filename}" for wheel in (own, *engine.wheels)),
+    }
     if files.keys() != allowed:
         raise IntegrityError(f"the build's context holds {sorted(files.keys() ^ allowed)}", "let nothing write there")
     sums = tuple((path, hashlib.sha256(file.read_bytes()).hexdigest()) for path, file in sorted(files.items()))

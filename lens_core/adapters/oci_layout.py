@@ -89,19 +89,23 @@ def read_blob(folder: Path, digest: Digest) -> bytes:
 def read_layout(folder: Path) -> Image:
     """The one image of a layout, every blob verified; IntegrityError for anything that is not as it should be."""
     try:
-        if (folder / "oci-layout").read_bytes() != _MARKER:
-            raise ValueError("oci-layout")
+        marker = (folder / "oci-layout").read_bytes()
         (entry,) = json.loads((folder / "index.json").read_bytes())["manifests"]
         manifest = read_blob(folder, Digest(entry["digest"]))
         described = json.loads(manifest)
         config = read_blob(folder, Digest(described["config"]["digest"]))
         blobs = [read_blob(folder, Digest(layer["digest"])) for layer in described["layers"]]
         layers = tuple(Layer(digest_of(decompressed(blob)), digest_of(blob), blob) for blob in blobs)
-        if [str(layer.diff_id) for layer in layers] != json.loads(config)["rootfs"]["diff_ids"]:
-            raise ValueError("the layers are not the configuration's")
+        expected = json.loads(config)["rootfs"]["diff_ids"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{folder} is no OCI layout of one image ({error})", "take it whole, or cut again") from error
+        raise _no_layout(folder, str(error)) from error
+    if marker != _MARKER or not layers or [str(layer.diff_id) for layer in layers] != expected:
+        raise _no_layout(folder, "its version, or its layers, are not as its files say")
     return Image(manifest, config, layers)
+
+
+def _no_layout(folder: Path, seen: str) -> IntegrityError:
+    return IntegrityError(f"{folder} is no OCI layout of one image ({seen})", "take it whole, or cut again")
 
 
 def _base_layer(content: bytes, cache: Path) -> Layer:

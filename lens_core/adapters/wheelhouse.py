@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -72,12 +71,8 @@ class Wheelhouses:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input",
                    "--require-hashes", "--no-deps", "--only-binary=:all:", *arguments]  # fmt: skip
         hint = "check the network and pip's index, and cut again; what is fetched stays"
-        # Constraints of the machine's own have no hashes, which pip refuses beside --require-hashes.
-        environment = {**os.environ, "PIP_CONSTRAINT": ""}
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=self._timeout_s, check=False, env=environment
-            )
+            done = subprocess.run(command, capture_output=True, text=True, timeout=self._timeout_s, check=False)
         except subprocess.TimeoutExpired as error:
             raise Unavailable(f"the wheels were not fetched within {self._timeout_s:.0f} s", hint) from error
         if done.returncode != 0:

@@ -33,7 +33,8 @@ COMPRESSOR = f"zlib {zlib.ZLIB_RUNTIME_VERSION} level {LEVEL}"
 
 _KEPT = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Healthcheck", "Volumes", "WorkingDir", "Labels",
          "StopSignal")  # fmt: skip
-_SHELLS = frozenset({"ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "sh", "tcsh", "toybox", "zsh"})
+SHELLS = frozenset({"ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "sh", "tcsh", "toybox", "zsh"})
+"""Names of programs that take commands."""
 _PRIVILEGED = 0o6000
 
 
@@ -144,7 +145,7 @@ def image_of(config: Mapping[str, Any], layers: Sequence[Layer], origin: Origin)
     inner = {name: config["config"][name] for name in _KEPT if config["config"].get(name)}
     above = len(layers) - 1
     history = [f"base {origin.base_digest}"] * above + [f"lens {origin.version} of {origin.commit}"]
-    body = {
+    body: dict[str, Any] = {
         "architecture": config["architecture"],
         "os": config["os"],
         "created": origin.created,
@@ -153,7 +154,7 @@ def image_of(config: Mapping[str, Any], layers: Sequence[Layer], origin: Origin)
         "history": [{"created": origin.created, "created_by": line} for line in history],
     }
     content = rfc8785.dumps(body)
-    manifest = {
+    manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": _descriptor(CONFIG_TYPE, content),
@@ -186,9 +187,11 @@ def file_facts(tars: Iterable[bytes]) -> FileFacts:
                 path = posixpath.normpath(member.name).lstrip("/")
                 if member.isreg():
                     files.add(path)
-                if not member.isdir() and posixpath.basename(path) in _SHELLS and posixpath.dirname(path) in _PROGRAMS:
+                if not member.isdir() and posixpath.basename(path) in SHELLS and posixpath.dirname(path) in _PROGRAMS:
                     shells.add(path)
-                if member.isreg() and (member.mode & _PRIVILEGED or "SCHILY.xattr.security.capability" in member.pax_headers):
+                if member.isreg() and (
+                    member.mode & _PRIVILEGED or "SCHILY.xattr.security.capability" in member.pax_headers
+                ):
                     privileged.add(path)
     return FileFacts(len(files), tuple(sorted(shells)), tuple(sorted(privileged)))
 
@@ -199,7 +202,9 @@ _PROGRAMS = frozenset({"bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "u
 def _path(member: tarfile.TarInfo) -> str:
     path = posixpath.normpath(member.name).lstrip("/")
     if ".." in path.split("/") or posixpath.basename(path).startswith(".wh."):
-        raise IntegrityError(f"the build removes files, or writes out of the root: {member.name}", "mend the Dockerfile")
+        raise IntegrityError(
+            f"the build removes files, or writes out of the root: {member.name}", "mend the Dockerfile"
+        )
     if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
         raise IntegrityError(f"{path} is neither file, folder nor link", "mend the Dockerfile")
     return "" if path == "." else path

@@ -51,7 +51,9 @@ def parse_lock(text: str) -> tuple[Pin, ...]:
         pins.append(Pin(canonicalize_name(pin["name"]), pin["version"], digests))
     names = [pin.name for pin in pins]
     if not pins or len(set(names)) != len(names):
-        raise InvalidInput("expected a lock with one line for each package, saw none or two", "write it with: make lock")
+        raise InvalidInput(
+            "expected a lock with one line for each package, saw none or two", "write it with: make lock"
+        )
     return tuple(sorted(pins))
 
 
