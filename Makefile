@@ -54,3 +54,6 @@ services:
 lock: $(VENV)
 	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group dev --upgrade --quiet -o requirements.lock
+	for group in engine image-installer; do .venv/bin/uv pip compile --group $$group --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --no-annotate --quiet \
+	  -c requirements.lock -o requirements-$$group.lock || exit; done
