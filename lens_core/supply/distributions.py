@@ -175,16 +175,15 @@ def _requires(lines: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _twice(packages: Sequence[Package]) -> Iterator[Problem]:
-    seen: dict[str, Package] = {}
+    """A problem for each of several distributions of one name: which one is imported depends on the path."""
+    by_name: dict[str, list[Package]] = {}
     for package in packages:
-        other = seen.setdefault(package.name, package)
-        if other is not package:
+        by_name.setdefault(package.name, []).append(package)
+    for name, several in by_name.items():
+        for package in several if len(several) > 1 else ():
             place = package.records[0] if package.records else package.root
-            yield Problem(
-                "twice",
-                place,
-                f"{package.name} {package.version} is in {package.root}, and {other.version} in {other.root}",
-            )
+            versions = ", ".join(f"{other.version} in /{other.root}" for other in several)
+            yield Problem("twice", place, f"{name} is there {len(several)} times: {versions}")
 
 
 def _with_contents(rootfs: RootFs, package: Package, vendored: Sequence[tuple[str, Message]]) -> Package:
