@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 from lens_core.supply.advisories import AdvisoryReport, Canary, canaries_of, scale_of
-from lens_core.supply.osv import AdvisoryIndex, Record, ecosystem_of
+from lens_core.supply.osv import AdvisoryIndex, Record, ecosystem_of, expect_record
 from lens_core.supply.words import Component, Progress, Severity
 
 VERSION = "1"
@@ -86,8 +86,7 @@ class OsvDirectory:
                 content = read()
                 whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
                 for record in _records(name, content):
-                    _expect_record(record)
-                    records.append(record)
+                    records.append(expect_record(record))
             except _BROKEN as error:
                 errors.append(f"{name or 'the file'} cannot be read ({type(error).__name__})")
         if not self._path.exists():
@@ -104,7 +103,7 @@ class OsvDirectory:
                 yield path.relative_to(self._path).as_posix(), path.read_bytes
 
 
-def _records(name: str, content: bytes) -> Iterator[Record]:
+def _records(name: str, content: bytes) -> Iterator[object]:
     if name.endswith(".zip"):
         with zipfile.ZipFile(BytesIO(content)) as archive:
             for member in sorted(archive.namelist()):
@@ -116,15 +115,6 @@ def _records(name: str, content: bytes) -> Iterator[Record]:
                 yield json.loads(line)
     else:
         yield json.loads(content)
-
-
-def _expect_record(record: object) -> None:
-    """ValueError unless it has the parts of OSV's schema that matching relies on."""
-    if not isinstance(record, dict) or not isinstance(record.get("id"), str):
-        raise ValueError("expected an OSV record with an id")
-    affected = record.get("affected", [] if record.get("withdrawn") else None)
-    if not isinstance(affected, list) or not all(isinstance(one, dict) for one in affected):
-        raise ValueError(f"expected a list `affected` in {record['id']}")
 
 
 def _oldest_of_newest(index: AdvisoryIndex, answered: Sequence[Component]) -> datetime | None:

@@ -1,4 +1,4 @@
-r"""Reads what a Debian archive publishes: Release files, Packages indexes and changelogs (deb822, Debian policy 4.4)."""
+"""Reads what a Debian archive publishes: Release files, Packages indexes, changelogs (Debian policy 4.4 and 5)."""
 
 import re
 from collections import defaultdict

@@ -112,6 +112,33 @@ class AdvisoryIndex:
         return self._severities.get(vulnerability_id, Severity.UNKNOWN)
 
 
+def expect_record(value: object) -> Record:
+    """The value, if it has the parts of OSV's schema that matching relies on; ValueError if it has not."""
+    name = value.get("id") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(name, str):
+        raise ValueError("expected an OSV record with an id")  # noqa: TRY004 - one kind of error for one kind of fault
+    if value.get("withdrawn"):
+        return value
+    places = _objects(value.get("affected"))
+    ranges = [one for place in places or () for one in _objects(place.get("ranges")) or ()]
+    if (
+        places is None
+        or any(not isinstance(place.get("package", {}), dict) for place in places)
+        or any(not isinstance(place.get("versions") or [], list) for place in places)
+        or any(_objects(place.get("ranges") or []) is None for place in places)
+        or any(_objects(one.get("events") or []) is None for one in ranges)
+        or any(not isinstance(value.get(key) or [], list) for key in ("aliases", "upstream"))
+        or any(_objects(one.get("severity") or []) is None for one in (value, *places))
+    ):
+        raise ValueError(f"{name} is not of OSV's schema")
+    return value
+
+
+def _objects(value: object) -> list[dict[str, Any]] | None:
+    """The value, if it is a list of objects."""
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else None
+
+
 def ecosystem_of(component: Component) -> str:
     """The component's ecosystem as OSV writes it: ``PyPI``, ``Debian:12``, ``crates.io``; empty when OSV has none."""
     if component.ecosystem == "deb":
