@@ -94,8 +94,10 @@ class CutRun:
         world = self._world
         signer = world.signer()
         commit = self._commit()
-        for part in (*self._steps, *filter(None, [self._registry()])):
-            part.ready()
+        for step in self._steps:
+            step.ready()
+        if (registry := self._registry()) is not None:
+            registry.ready()
         with world.lease.hold():
             known = world.store.release(self._version.text)
             if known is None:

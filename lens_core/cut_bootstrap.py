@@ -18,7 +18,6 @@ from lens_core.adapters.debian_index import DebianIndex
 from lens_core.adapters.docker_engine import DockerEngine
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.image_builder import ImageBuilder
-from lens_core.adapters.keys import signer
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.scanners import default_scanners
 from lens_core.adapters.sql_ledger import SqlLedger
@@ -26,6 +25,7 @@ from lens_core.config import CutSettings, Settings, load_settings
 from lens_core.cut import CutRequest, CutRun, CutWorld
 from lens_core.cut_ports import CutListener, ReleaseLedger, Step
 from lens_core.errors import InvalidInput
+from lens_core.keys_bootstrap import open_keys
 from lens_core.model import Release
 from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.base_lock import BaseLock
@@ -49,7 +49,14 @@ class Cutting:
         return CutRun(self._world, request, listener).run()
 
 
-def open_cutting(home: Path | None = None, config: Path | None = None, *, base_lock: Path | None = None) -> Cutting:
+def open_cutting(
+    home: Path | None = None,
+    config: Path | None = None,
+    *,
+    base_lock: Path | None = None,
+    signing_key: Path | None = None,
+    agent: str = "",
+) -> Cutting:
     """Read ``lens.toml`` and join everything that a cut needs. InvalidInput for what cannot be used."""
     settings = load_settings(home, config)
     home, cut = settings.home, settings.cut
@@ -65,7 +72,7 @@ def open_cutting(home: Path | None = None, config: Path | None = None, *, base_l
             steps=_steps(settings, source, _base(cut, base_lock)),
             workspace=lambda version, subject: CutWorkspace(home / "cuts" / version, subject),
             store=store,
-            signer=lambda: signer(_key_file(), os.environ, os.environ.get("LENS_SIGNING_AGENT")),
+            signer=lambda: open_keys(home).signer(signing_key, agent),
             registry=registry_of(settings) if cut.registry else None,
             rules=read_rules(cut.policy_record),
             policy_record=cut.policy_record,
@@ -125,8 +132,3 @@ def _base(cut: CutSettings, lock: Path | None) -> BaseLock | str | None:
         return BaseLock.parse(lock.read_bytes())
     except OSError as error:
         raise InvalidInput(f"{lock} cannot be read: {error.strerror}", "name an earlier cut's lock") from error
-
-
-def _key_file() -> Path | None:
-    named = os.environ.get("LENS_SIGNING_KEY_FILE")
-    return Path(named) if named else None

@@ -59,6 +59,11 @@ def cut_rc(  # noqa: PLR0913  (a command's options)
         Path | None,
         typer.Option(help="Put the image on the Debian packages of an earlier cut: its image-base.lock.json."),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The signing key's file. Default: LENS_SIGNING_KEY, else what `lens keys new` made."),
+    ] = None,
+    agent: Annotated[str, typer.Option(help="Sign by an ssh-agent, with the Ed25519 key of this fingerprint.")] = "",
     as_json: Json = False,
 ) -> None:
     """Cut a release candidate: build, image, SBOM, scans, provenance, one seal. Cut again, it confirms or goes on."""
@@ -66,7 +71,7 @@ def cut_rc(  # noqa: PLR0913  (a command's options)
     request = CutRequest(version, ref, frozenset(part for part, wanted in asked.items() if not wanted))
     columns = (SpinnerColumn(), TextColumn("{task.fields[step]:14}{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
-        release = open_cutting(base_lock=base_lock).cut(request, _Steps(progress))
+        release = open_cutting(base_lock=base_lock, signing_key=key, agent=agent).cut(request, _Steps(progress))
     _show(release, as_json=as_json)
     if not release.verdict.advances:
         raise typer.Exit(NOT_PASSED)

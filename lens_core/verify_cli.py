@@ -48,8 +48,9 @@ def _lines(found: ReleaseVerification, *, registry: bool) -> list[str]:
         return []
     also = ", and every blob in the registry is the cut's" if registry else ""
     return [
-        f"{release.version} stands: {found.files} files ({found.size_bytes / 1e6:.1f} MB) are as {release.key_id} "
-        f"signed them, {found.answers} gates judged again from their evidence give the same answers{also}",
+        f"{release.version} stands: {found.files} files ({found.size_bytes / 1e6:.1f} MB) are as they were signed, "
+        + f"{found.answers} gates judged again from their evidence give the same answers{also}",
+        f"signed   {release.key_id}",
         f"commit   {release.candidate.commit}",
         f"wheel    {release.candidate.digest}",
         f"image    {release.image or 'none: cut without a container'}",

@@ -6,9 +6,11 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.resources import files
 from io import BufferedReader
 from pathlib import Path
 
+from lens_core import supply
 from lens_core.errors import InvalidInput, Unavailable
 from lens_core.supply.manifest import Entry
 from lens_core.supply.tree import MAX_READ, Found, Kind
@@ -63,6 +65,11 @@ class CutFolder:
                 yield file
         except OSError as error:
             raise _unreadable(path, error) from error
+
+
+def verifier_script() -> bytes:
+    """``verify.sh``, the verifier that needs no Lens: a copy lies in each cut."""
+    return (files(supply) / "verify.sh").read_bytes()
 
 
 def _unreadable(path: Path, error: OSError) -> Unavailable:

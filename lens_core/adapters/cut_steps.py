@@ -223,7 +223,9 @@ def _wheel(job: CutJob) -> Path:
 
 def _inputs(built: BuiltImage) -> bytes:
     """What the image was put together from, as materials of the provenance, and with which tools."""
-    materials = [{"uri": f"pkg:pypi/{w.name}@{w.version}", "name": w.filename, "sha256": w.sha256} for w in built.wheels]
+    materials = [
+        {"uri": f"pkg:pypi/{w.name}@{w.version}", "name": w.filename, "sha256": w.sha256} for w in built.wheels
+    ]
     base = {"uri": "urn:lens:base-image", "name": built.base.reference, "sha256": built.base.digest.hex}
     debs = built.base.lock.packages if built.base.lock else ()
     materials += [base, *({"uri": deb.purl, "name": deb.name, "sha256": deb.sha256} for deb in debs)]

@@ -15,7 +15,6 @@ from lens_core.supply import (
     canonical,
     image_layout,
     ownership_report,
-    quality,
     sast,
     smoke,
     statement,
@@ -232,8 +231,9 @@ def read_rules(record: bytes) -> CutRules:
     """The rules in ``policy.json``; IntegrityError when it holds none."""
     document = canonical.decode(record, POLICY)
     try:
-        lists = {name: tuple(document.pop(name)) for name in ("scanners", "not_yet_measured")}
-        return CutRules(fail_at=Severity(document.pop("fail_at")), **lists, **document)
+        scanners, unmeasured = (tuple(document.pop(name)) for name in ("scanners", "not_yet_measured"))
+        severity = Severity(document.pop("fail_at"))
+        return CutRules(scanners=scanners, fail_at=severity, not_yet_measured=unmeasured, **document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"{POLICY}: expected the rules of a cut, saw {error!r}", "cut again") from error
 

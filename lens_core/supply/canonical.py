@@ -8,6 +8,7 @@ import rfc8785
 from lens_core.errors import IntegrityError, InvalidInput
 
 _SHOWN = 40
+_SAFE = 2**53
 _HINT = "other bytes than were written: get the file again from where it was made"
 
 
@@ -26,7 +27,9 @@ def decode(content: bytes, what: str = "the document") -> Any:
     bytes that differ from the canonical ones of their own value.
     """
     try:
-        value = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            content.decode("utf-8"), object_pairs_hook=_unique, parse_int=_number, parse_constant=_no_constant
+        )
         canonical = rfc8785.dumps(value)
     except (ValueError, RecursionError) as error:  # UnicodeError, JSONDecodeError and rfc8785's are ValueErrors
         raise IntegrityError(f"{what}: expected canonical JSON, saw: {error}", _HINT) from error
@@ -47,6 +50,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in made if keys.count(key) > 1)
         raise ValueError(f"the key {twice!r} occurs twice")
     return made
+
+
+def _number(text: str) -> int | float:
+    """JSON's numbers are doubles: a whole one that an integer cannot safely stand for stays one."""
+    number = float(text)
+    return int(text) if abs(number) < _SAFE else number
 
 
 def _no_constant(name: str) -> Any:

@@ -3,6 +3,8 @@
 from lens_core.errors import IntegrityError
 from lens_core.supply.words import Fault
 
+__all__ = ["Fault", "FaultFound"]
+
 
 class FaultFound(IntegrityError):
     """Ends an examination at its first fault, which it carries."""

@@ -94,9 +94,11 @@ def _differences(tree: Tree, listed: Mapping[str, Found], manifest: Manifest) ->
     entries, faults = manifest.by_name, []
     if SUMS not in entries:
         faults.append(Fault(SUMS, "an entry of the manifest", "none"))
+    emptied = {name.rpartition("/")[0] for name in entries}  # an empty folder there: its files are named already
     faults.extend(
         Fault(name, "only what the manifest names", f"{listed[name].kind} that it does not name")
         for name in listed.keys() - entries.keys() - {MANIFEST, SIGNATURE}
+        if not (listed[name].kind is Kind.FOLDER and name in emptied)
     )
     same = []
     for name, entry in entries.items():
