@@ -12,7 +12,6 @@ from enum import StrEnum
 from lens_core.model import Answer, Interval, Measurement, Metric, Verdict
 from lens_core.rounds import LatencyRules
 
-
 _WORST_SHOWN = 5
 
 

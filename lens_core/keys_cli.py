@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lens_core import terminal
+from lens_core.documents import json_text
 from lens_core.errors import InvalidInput
 from lens_core.keys_bootstrap import open_keys
 from lens_core.supply.signatures import key_id, pem_of
@@ -26,7 +26,7 @@ def keys_new(
     """Make a signing key with mode 0600, outside of every repository, and trust it on this machine."""
     place, made = open_keys().new(file)
     if as_json:
-        typer.echo(terminal.json_text({"file": place, "key": made}))
+        typer.echo(json_text({"file": place, "key": made}))
         return
     typer.echo(f"signing key  {place}\nid           {made}  (trusted here)")
     typer.echo("others need its public half: lens keys show --pem > key.pem; then lens keys trust key.pem")
@@ -53,7 +53,7 @@ def keys_show(
         signing = ""
     trusted = list(keys.trusted())
     if as_json:
-        typer.echo(terminal.json_text({"signing": signing or None, "trusted": trusted}))
+        typer.echo(json_text({"signing": signing or None, "trusted": trusted}))
         return
     typer.echo(f"signs    {signing or 'nothing: make a key with `lens keys new`'}")
     for name in trusted or ["none: trust one with `lens keys trust FILE`"]:
@@ -66,4 +66,4 @@ def keys_trust(
 ) -> None:
     """Trust a public key from now on: what its owner signed then verifies."""
     name = open_keys().trust(file)
-    typer.echo(terminal.json_text({"trusted": name}) if as_json else f"trusted  {name}")
+    typer.echo(json_text({"trusted": name}) if as_json else f"trusted  {name}")

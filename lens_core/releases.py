@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.gates import reason_for, verdict_of
-from lens_core.model import Answer, Candidate, Digest, Release, Verdict
+from lens_core.model import Answer, Candidate, Digest, Release
 from lens_core.supply import image_layout, sealed
 from lens_core.supply.candidate import (
     GATES,
@@ -22,8 +22,8 @@ from lens_core.supply.manifest import MANIFEST, Manifest, decode
 from lens_core.supply.release_diff import Contents, ReleaseDiff, diff
 from lens_core.supply.release_version import parse_version
 from lens_core.supply.sbom_answers import components
-from lens_core.supply.tree import Tree, evidence_of
 from lens_core.supply.source import digest_of
+from lens_core.supply.tree import Tree, evidence_of
 from lens_core.supply.words import Fault
 
 Opener = Callable[[Path], Tree]

@@ -49,7 +49,7 @@ def _lines(found: ReleaseVerification, *, registry: bool) -> list[str]:
     also = ", and every blob in the registry is the cut's" if registry else ""
     return [
         f"{release.version} stands: {found.files} files ({found.size_bytes / 1e6:.1f} MB) are as they were signed, "
-        + f"{found.answers} gates judged again from their evidence give the same answers{also}",
+        f"{found.answers} gates judged again from their evidence give the same answers{also}",
         f"signed   {release.key_id}",
         f"commit   {release.candidate.commit}",
         f"wheel    {release.candidate.digest}",

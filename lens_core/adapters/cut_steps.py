@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lens_core.adapters.coverage_record import CoverageKeeper
 from lens_core.adapters.distributions import Distributions
+from lens_core.adapters.docker_engine import DockerEngine
 from lens_core.adapters.image_builder import ENGINE_LOCK, BuiltImage, ImageBuilder, ImageInputs
 from lens_core.adapters.image_files import ImageFiles
 from lens_core.adapters.image_smoke import smoke_run
-from lens_core.adapters.docker_engine import DockerEngine
 from lens_core.adapters.locked_packages import read_locked
 from lens_core.adapters.scanners import SourceScanner, list_source, scan_source
 from lens_core.adapters.type_measure import measure_types
