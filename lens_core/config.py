@@ -19,6 +19,7 @@ from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest
 from lens_core.places import config_file, home_folder
 from lens_core.rounds import LatencyRules
+from lens_core.supply import canonical
 from lens_core.supply.candidate import CutRules
 from lens_core.supply.words import Severity
 
@@ -224,7 +225,7 @@ class CutSettings(_Table):
     @property
     def policy_record(self) -> bytes:
         """Everything that can change a candidate's verdict, as canonical JSON."""
-        return json.dumps(self.policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
+        return canonical.encode(self.policy.model_dump(mode="json"))
 
 
 class Settings(BaseSettings):
