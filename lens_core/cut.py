@@ -24,7 +24,7 @@ from lens_core.cut_ports import (
     Stopwatch,
     Workspace,
 )
-from lens_core.errors import Conflict, IntegrityError, Refused
+from lens_core.errors import Conflict, IntegrityError, InvalidInput, Refused
 from lens_core.model import Release
 from lens_core.ports import Clock, Lease
 from lens_core.supply import envelope, manifest, statement
@@ -84,6 +84,10 @@ class CutRun:
         self._listener = listener
         self._version: ReleaseVersion = parse_version(request.version)
         self._steps = [step for step in world.steps if step.name not in request.left_out]
+        if "sbom" in request.left_out and "scan" not in request.left_out:
+            raise InvalidInput(
+                "expected an SBOM to scan, saw --no-sbom", "the scan asks about what the SBOM lists: add --no-scan"
+            )
 
     def run(self) -> Release:
         """Cut, or go on with, or confirm the version.
@@ -92,7 +96,7 @@ class CutRun:
         an engine, a registry or a tool does not answer: before anything is begun, where that can be known.
         """
         world = self._world
-        signer = world.signer()
+        signer = self._signer()
         commit = self._commit()
         for step in self._steps:
             step.ready()
@@ -107,6 +111,17 @@ class CutRun:
             world.store.keep_wheel(known.version)
             world.ledger.record_release(known)
             return self._push()
+
+    def _signer(self) -> Signer:
+        """The key that signs; it must be one that verifying here believes, else nobody here could verify the cut."""
+        signer = self._world.signer()
+        own = key_id(signer.public_key)
+        if own not in self._world.store.trusted():
+            raise InvalidInput(
+                f"expected a signing key that is trusted here, saw {own}",
+                "`lens keys trust FILE` trusts its public key, `lens keys new` makes one that is trusted",
+            )
+        return signer
 
     def _registry(self) -> Registry | None:
         return None if "container" in self._request.left_out else self._world.registry

@@ -78,7 +78,7 @@ class Step(Protocol):
 
     @property
     def basis(self) -> str:
-        """What its files depend on beside the commit: settings, lock files, today's date. Another basis, another run."""
+        """What its files depend on beside the commit (settings, today's date): on another basis they are made anew."""
 
     def ready(self) -> None:
         """Unavailable when it cannot be done here; asked before anything is begun."""
@@ -102,6 +102,9 @@ class CutStore(Protocol):
 
     def faults(self, folder: Path, keys: Mapping[str, bytes] | None = None) -> tuple[Fault, ...]:
         """What is wrong with a cut, held against ``keys``, else against the trusted ones."""
+
+    def trusted(self) -> Mapping[str, bytes]:
+        """The public keys (raw, by id) that are believed here."""
 
     def entries(self, version: str) -> tuple[Entry, ...]:
         """The files of a cut."""

@@ -10,5 +10,5 @@ def config_file(named: Path | None = None) -> Path:
 
 
 def home_folder(named: Path | None = None, config: Path | None = None) -> Path:
-    """The home folder: the one that is named, else that of ``LENS_HOME``, else ``data/home`` beside the configuration."""
+    """The home folder: the named one, else that of ``LENS_HOME``, else ``data/home`` beside the configuration."""
     return (named or Path(os.environ.get("LENS_HOME") or config_file(config).parent / "data" / "home")).absolute()

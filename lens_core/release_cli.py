@@ -117,7 +117,7 @@ def _show(release: Release, *, as_json: bool) -> None:
         return
     out = terminal.console()
     lines = {
-        "candidate": f"{release.version}, cut {release.cut_at:%Y-%m-%d %H:%M} UTC by {release.cut_by or 'nobody known'}",
+        "candidate": f"{release.version}, cut {release.cut_at:%Y-%m-%d %H:%M} UTC by {release.cut_by or 'nobody'}",
         "commit": release.candidate.commit,
         "wheel": str(release.candidate.digest),
         "image": str(release.image or "none: cut without a container"),

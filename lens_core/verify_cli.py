@@ -47,9 +47,12 @@ def _lines(found: ReleaseVerification, *, registry: bool) -> list[str]:
     if release is None:  # then there is a fault
         return []
     also = ", and every blob in the registry is the cut's" if registry else ""
+    said = (
+        f"{found.files} files ({found.size_bytes / 1e6:.1f} MB) are as they were signed, {found.answers} gates judged "
+        f"again from their evidence give the same answers{also}"
+    )
     return [
-        f"{release.version} stands: {found.files} files ({found.size_bytes / 1e6:.1f} MB) are as they were signed, "
-        f"{found.answers} gates judged again from their evidence give the same answers{also}",
+        f"{release.version} stands: {said}",
         f"signed   {release.key_id}",
         f"commit   {release.candidate.commit}",
         f"wheel    {release.candidate.digest}",

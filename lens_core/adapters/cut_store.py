@@ -30,8 +30,11 @@ class FolderCuts:
 
     def faults(self, folder: Path, keys: Mapping[str, bytes] | None = None) -> tuple[Fault, ...]:
         """See ``CutStore``."""
-        trusted = self._releases.trusted() if keys is None else keys
-        return sealed.verify(CutFolder(folder), trusted).faults
+        return sealed.verify(CutFolder(folder), self.trusted() if keys is None else keys).faults
+
+    def trusted(self) -> Mapping[str, bytes]:
+        """See ``CutStore``."""
+        return self._releases.trusted()
 
     def entries(self, version: str) -> tuple[Entry, ...]:
         """See ``CutStore``."""

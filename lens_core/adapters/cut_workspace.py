@@ -85,8 +85,7 @@ class CutWorkspace:
         tree = CutFolder(self.folder)
         found = tree.files().keys()
         for name in found - entered:
-            path = self.folder / name
-            path.rmdir() if path.is_dir() else path.unlink()
+            _remove(self.folder / name, self.folder)
         return tree.entries(sorted(found & entered))
 
     def evidence(self) -> dict[str, bytes]:
@@ -116,6 +115,15 @@ class CutWorkspace:
         except (OSError, ValueError):  # no journal, or one that a torn disk left: nothing is believed
             return {}
         return read
+
+
+def _remove(path: Path, root: Path) -> None:
+    """Remove a file or an empty folder, and every folder below ``root`` that is empty then."""
+    path.rmdir() if path.is_dir() else path.unlink()
+    for folder in path.parents:
+        if folder == root or any(folder.iterdir()):
+            return
+        folder.rmdir()
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -252,7 +252,7 @@ def materials_of(evidence: Mapping[str, bytes], commit: str) -> tuple[statement.
 
 
 def findings_of(evidence: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """Everything that was found: in the source, in the image's files, and in advisories. IntegrityError if unreadable."""
+    """All findings: in the source, in the image's files, and in advisories. IntegrityError when unreadable."""
     case = _Case(evidence, _NOTHING_ASKED, frozenset(), datetime.fromtimestamp(0, UTC))
     found = [finding for name, one in case.scans().items() for finding in sast.findings(name, one)]
     if OWNERSHIP in evidence:

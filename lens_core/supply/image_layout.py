@@ -64,7 +64,7 @@ def image_digest(entries: Mapping[str, Entry], read: Callable[[str], bytes]) -> 
 
 
 def named_by(index: bytes) -> str:
-    """The digest (``sha256:…``) of the one manifest that ``index.json`` names; FaultFound when it names none, or more."""
+    """The digest (``sha256:…``) of the one manifest that ``index.json`` names; FaultFound when it is not one."""
     manifests = _document(INDEX, index, {"schemaVersion", "manifests"}, {"mediaType", "annotations"})["manifests"]
     [only] = _array(INDEX, manifests, "manifests") if isinstance(manifests, list) and len(manifests) == 1 else [{}]
     if not isinstance(only, dict) or not _DIGEST.fullmatch(str(only.get("digest"))):
