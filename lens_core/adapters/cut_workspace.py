@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from lens_core.adapters.cut_folder import CutFolder
@@ -32,6 +33,7 @@ class CutWorkspace:
         self._place = place
         self._journal = place / "journal.json"
         self._subject = subject
+        self._writing = Lock()
         self.folder = place / "cut"
         self.source = place / "source"
         try:
@@ -58,9 +60,9 @@ class CutWorkspace:
             for name in names
             for file in _files(self.folder / name)
         }
-        journal = self._read()
-        steps = {**journal.get("steps", {}), step: {"basis": basis, "files": files}}
-        _replace(self._journal, json.dumps({"subject": self._subject, "steps": steps}, indent=1).encode())
+        with self._writing:  # two steps may be done at the same moment
+            steps = {**self._read().get("steps", {}), step: {"basis": basis, "files": files}}
+            _replace(self._journal, json.dumps({"subject": self._subject, "steps": steps}, indent=1).encode())
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """See ``Workspace``."""
