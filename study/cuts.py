@@ -82,6 +82,7 @@ def image_of(shape: Shape) -> dict[str, bytes]:
     )
     top = descriptor(manifest, "application/vnd.oci.image.manifest.v1+json")
     top["platform"] = {"architecture": "amd64", "os": "linux"}
+    top["annotations"] = {"org.opencontainers.image.ref.name": shape.version}
     blobs = {BLOBS + hashlib.sha256(blob).hexdigest(): blob for blob in (layer, config, manifest)}
     return {LAYOUT: LAYOUT_CONTENT, INDEX: canonical.encode({"manifests": [top], "schemaVersion": 2})} | blobs
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 
 from lens_core.supply import canonical, envelope, statement
 from lens_core.supply.image_layout import BLOBS, INDEX, LAYOUT
@@ -88,8 +89,8 @@ def crooked():
         + said[len(b'{"_type":"https://in-toto.io/Statement/v1",') :]
     )
 
-    def config(files, _index, manifest):
-        blob = canonical.encode({"rootfs": {"diff_ids": [], "type": "layers"}})
+    def config(said, files, _index, manifest):
+        blob = canonical.encode(said)
         files.pop(BLOBS + manifest["config"]["digest"][7:])
         files[BLOBS + sha256(blob)] = blob
         manifest["config"] |= {"digest": f"sha256:{sha256(blob)}", "size": len(blob)}
@@ -157,13 +158,26 @@ def crooked():
         ),
         "a file beside the blobs": (with_image(lambda f, _i, _m: f.update({"image/run.sh": b"x"})), "image/run.sh"),
         "a layer of another size": (with_image(lambda _f, _i, m: m["layers"][0].update(size=1)), None),
-        "a layer too many for the configuration": (with_image(config), None),
+        "a layer too many for the configuration": (
+            with_image(partial(config, {"rootfs": {"diff_ids": [], "type": "layers"}})),
+            None,
+        ),
         "no layers": (with_image(lambda _f, _i, m: m.update(layers=[])), None),
         "two images": (with_image(lambda _f, i, _m: i["manifests"].append(dict(i["manifests"][0]))), INDEX),
         "an unknown layout": (
             with_image(lambda f, _i, _m: f.update({LAYOUT: b'{"imageLayoutVersion":"2.0.0"}'})),
             LAYOUT,
         ),
+        "an index of another schema": (with_image(lambda _f, i, _m: i.update(schemaVersion=1)), INDEX),
+        "an index that is an array": (signed(files | {INDEX: b"[]"}, said), INDEX),
+        "an index with a line end": (signed(files | {INDEX: files[INDEX] + b"\n"}), INDEX),
+        "an image of another schema": (with_image(lambda _f, _i, m: m.update(schemaVersion=1)), None),
+        "a layer without a size": (with_image(lambda _f, _i, m: m["layers"][0].pop("size")), None),
+        "a layer under another algorithm": (
+            with_image(lambda _f, _i, m: m["layers"][0].update(digest="sha512:" + "0" * 128)),
+            None,
+        ),
+        "a configuration without layers": (with_image(partial(config, {"rootfs": {}})), None),
         "no layout file": (with_image(lambda f, _i, _m: f.pop(LAYOUT)), LAYOUT),
     }
 

@@ -91,6 +91,8 @@ def new_key(file: Path) -> str:
     _outside_of_git(file)
     made = Ed25519PrivateKey.generate()
     pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if file.exists():
+        raise _there_already(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
@@ -98,9 +100,9 @@ def new_key(file: Path) -> str:
             opened.write(pem)
             opened.flush()
             os.fsync(number)
-    except FileExistsError as error:
-        raise Conflict(f"expected no file {file}, saw one", "a key is never overwritten: name another file") from error
     except OSError as error:
+        if file.exists():  # somebody was faster
+            raise _there_already(file) from error
         raise InvalidInput(f"{file} cannot be written: {error.strerror}", "name a file in a folder of yours") from error
     return key_id(made.public_key().public_bytes_raw())
 
@@ -143,6 +145,10 @@ class TrustStore:
                 )
             keys[key_id(public)] = public
         return keys
+
+
+def _there_already(file: Path) -> Conflict:
+    return Conflict(f"expected no file {file}, saw one", "a key is never overwritten: name another file")
 
 
 def _file_name(public: bytes) -> str:

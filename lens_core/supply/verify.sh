@@ -63,6 +63,7 @@ if grep '^image/' "$tmp/named" >"$tmp/layout"; then
   top=$(cut -f 1 "$tmp/top")
   [[ -f $top && $(grep -ao '"digest":' image/index.json | wc -l) == 1 ]] || fault image/index.json 'expected one manifest'
   described "$top" >"$tmp/parts" || fault "$top" 'refers to no blob'
+  for name in image/index.json "$top"; do [[ $(tail -c 18 "$name") == '"schemaVersion":2}' ]] || fault "$name" 'is odd'; done
   { grep -E '^image/(oci-layout|index\.json)	' "$tmp/named"; cat "$tmp/top" "$tmp/parts"; } | sort -u |
     cmp -s - "$tmp/layout" || fault "$top" 'and the blobs beside it do not agree'
   config=$(head -n 1 "$tmp/parts" | cut -f 1)
