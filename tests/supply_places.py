@@ -1,6 +1,7 @@
 """Where tests find the container engine and the registry; without them a laptop skips and CI fails."""
 
 import os
+import shutil
 from pathlib import Path
 
 import httpx
@@ -31,3 +32,10 @@ def _without(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def debian_or_skip() -> None:
+    """Goes on only where a base can be made of Debian packages: apt with Debian's keys, gpgv, dpkg-deb."""
+    tools = all(shutil.which(tool) for tool in ("apt-get", "gpgv", "dpkg-deb"))
+    if not tools or not Path("/usr/share/keyrings/debian-archive-keyring.gpg").is_file():
+        _without("this is no Debian with apt, gpgv and debian-archive-keyring")

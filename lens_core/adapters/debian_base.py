@@ -93,8 +93,7 @@ class DebianBase:
             resolved = self._index.resolve(PACKAGES, sorted(FOR_SCRIPTS_ONLY), progress)
             lock, urls = resolved.lock, resolved.urls
         else:
-            missing = any(not self._place(item).is_file() for item in lock.packages)
-            urls = self._index.locate(lock) if missing else {}
+            urls = {} if all(map(self._whole, lock.packages)) else self._index.locate(lock)
         self._fetch(lock.packages, urls, progress)
         tar = self._bases / f"{_key(lock)}.tar"
         digest = _kept(tar)

@@ -28,6 +28,16 @@ from lens_core.supply.words import Progress
 MEMORY_BYTES = 1_500_000_000
 """What a container may use; the engine's writer asks for two gigabytes of address space, and touches little of it."""
 PROCESSES = 128
+_CONFINED: dict[str, Any] = {
+    "network_mode": "none",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "mem_limit": MEMORY_BYTES,
+    "memswap_limit": MEMORY_BYTES,
+    "pids_limit": PROCESSES,
+    "tmpfs": {"/tmp": "rw,nosuid,nodev,noexec,size=64m"},  # noqa: S108  (in the container, and a mount of its own)
+}
 
 _START = "start it (make services), name it in DOCKER_HOST, or cut with --no-container"
 _MADE = re.compile(r"^ ---> ([0-9a-f]{12})$")
@@ -130,11 +140,10 @@ class DockerEngine:
         """Build; ``made`` gets the id of each image as soon as there is one."""
         lines: list[str] = []
         image_id = ""
-        options = {"nocache": True, "rm": True, "forcerm": True, "pull": False, "network_mode": "none"}
-        with _speaking():
-            events = self._client.api.build(path=str(context), buildargs=dict(arguments), decode=True, **options)
-            for event in events:  # left early, the connection closes, and the engine breaks the build off
-                image_id = event.get("aux", {}).get("ID", image_id)
+        with _speaking(), contextlib.closing(self._start_build(context, arguments)) as response:
+            for content in filter(None, response.iter_lines()):
+                event = json.loads(content)
+                image_id = (event.get("aux") or {}).get("ID", image_id)
                 for line in str(event.get("error") or event.get("stream", "")).rstrip().splitlines():
                     lines.append(line.rstrip())
                     made += [f"sha256:{name}" for name in _MADE.findall(line)]
@@ -147,6 +156,23 @@ class DockerEngine:
         if built is None:
             raise Unavailable("the engine built an image and did not say which", "update the engine")
         return built
+
+    def _start_build(self, context: Path, arguments: Mapping[str, str]) -> requests.Response:
+        """Send the context. The SDK's own call keeps the connection to itself, so a build could not be broken off."""
+        api = self._client.api
+        options = {"nocache": True, "rm": True, "forcerm": True, "networkmode": "none"}
+        with docker.utils.tar(str(context)) as content:
+            response: requests.Response = api.post(
+                f"{api.base_url}/v{api.api_version}/build",
+                params={**options, "buildargs": json.dumps(dict(arguments))},
+                headers={"Content-Type": "application/x-tar"},
+                data=content,
+                stream=True,
+                timeout=self._timeout_s,
+            )
+        if not response.ok:
+            raise Unavailable(f"the container engine refused the build: {response.text.strip()[-400:]}", "see its log")
+        return response
 
     def save(self, image_id: str, place: Path) -> None:
         """Write the image to the file ``place``, in the engine's archive format."""
@@ -190,7 +216,13 @@ class DockerEngine:
 
     @contextmanager
     def container(
-        self, image_id: str, command: Sequence[str], *, volume: str, health_every_s: float = 0.0
+        self,
+        image_id: str,
+        command: Sequence[str],
+        *,
+        volume: str,
+        health_every_s: float = 0.0,
+        entrypoint: Sequence[str] | None = None,
     ) -> Iterator["ConfinedContainer"]:
         """A container of the image with every confinement, not started yet; removed at the end.
 
@@ -200,11 +232,13 @@ class DockerEngine:
         health = Healthcheck(interval=int(health_every_s * 1e9)) if health_every_s else None
         with _speaking():
             created = self._client.containers.create(
-                image_id, list(command), network_mode="none", read_only=True, cap_drop=["ALL"],
-                security_opt=["no-new-privileges"], mem_limit=MEMORY_BYTES, memswap_limit=MEMORY_BYTES,
-                pids_limit=PROCESSES, tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=64m"}, healthcheck=health,  # noqa: S108
+                image_id,
+                list(command),
+                entrypoint=list(entrypoint) if entrypoint else None,
+                healthcheck=health,
                 mounts=[Mount("/data", volume, type="volume")],
-            )  # fmt: skip
+                **_CONFINED,
+            )
         try:
             yield ConfinedContainer(created, self._client)
         finally:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,7 @@ class ImageBuilder:
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".image-", dir=self._cache) as scratch:
             context, saved, fresh = (Path(scratch) / name for name in ("context", "saved.tar", "layout"))
-            wheels, files = _make_context(context, inputs, houses[0], houses[1])
+            wheels, files = _make_context(context, inputs.wheel, recipe, houses[0], houses[1])
             arguments = {"VERSION": inputs.version, "REVISION": inputs.commit}
             built = self._engine.build(context, standing.image, arguments, progress)
             try:
@@ -131,21 +132,21 @@ class ImageBuilder:
 
 
 def _make_context(
-    folder: Path, inputs: ImageInputs, engine: Wheelhouse, installer: Wheelhouse
+    folder: Path, built: Path, recipe: Mapping[str, str], engine: Wheelhouse, installer: Wheelhouse
 ) -> tuple[tuple[Wheel, ...], tuple[tuple[str, str], ...]]:
     """Lay out what the build may see: this, and nothing else. The wheels that go in, and the files by SHA-256."""
     house = folder / "wheelhouse"
     house.mkdir(parents=True)
-    content = inputs.wheel.read_bytes()
-    own = read_wheel(inputs.wheel.name, hashlib.sha256(content).hexdigest(), len(content))
+    content = built.read_bytes()
+    own = read_wheel(built.name, hashlib.sha256(content).hexdigest(), len(content))
     if len(installer.wheels) != 1 or installer.wheels[0].name != "pip":
         raise InvalidInput(f"expected one wheel of pip in {INSTALLER_LOCK}", "write it with: make lock")
-    (house / inputs.wheel.name).write_bytes(content)
+    (house / built.name).write_bytes(content)
     for wheel in engine.wheels:
         _place(engine.folder / wheel.filename, house / wheel.filename)
     _place(installer.folder / installer.wheels[0].filename, folder / "pip.whl")
-    (folder / "image.lock").write_text(with_wheel(_text(inputs.source / ENGINE_LOCK), own), encoding="utf-8")
-    (folder / "Dockerfile").write_text(_text(inputs.source / "Dockerfile"), encoding="utf-8")
+    (folder / "image.lock").write_text(with_wheel(recipe[ENGINE_LOCK], own), encoding="utf-8")
+    (folder / "Dockerfile").write_text(recipe["Dockerfile"], encoding="utf-8")
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     allowed = {
         "Dockerfile",

@@ -87,21 +87,25 @@ def read_blob(folder: Path, digest: Digest) -> bytes:
 
 
 def read_layout(folder: Path) -> Image:
-    """The one image of a layout, every blob verified; IntegrityError for anything that is not as it should be."""
+    """The one image of a layout of ours, every blob verified; IntegrityError for any other byte than was written."""
     try:
         marker = (folder / "oci-layout").read_bytes()
-        (entry,) = json.loads((folder / "index.json").read_bytes())["manifests"]
+        index = (folder / "index.json").read_bytes()
+        (entry,) = json.loads(index)["manifests"]
         manifest = read_blob(folder, Digest(entry["digest"]))
         described = json.loads(manifest)
         config = read_blob(folder, Digest(described["config"]["digest"]))
         blobs = [read_blob(folder, Digest(layer["digest"])) for layer in described["layers"]]
         layers = tuple(Layer(digest_of(decompressed(blob)), digest_of(blob), blob) for blob in blobs)
         expected = json.loads(config)["rootfs"]["diff_ids"]
+        version = described["annotations"]["org.opencontainers.image.version"]
+        image = Image(manifest, config, layers)
+        canonical = index_of(image, version, json.loads(config)) == index
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_layout(folder, str(error)) from error
-    if marker != _MARKER or not layers or [str(layer.diff_id) for layer in layers] != expected:
-        raise _no_layout(folder, "its version, or its layers, are not as its files say")
-    return Image(manifest, config, layers)
+    if marker != _MARKER or not canonical or not layers or [str(layer.diff_id) for layer in layers] != expected:
+        raise _no_layout(folder, "its version, index or layers are not as they were written")
+    return image
 
 
 def _no_layout(folder: Path, seen: str) -> IntegrityError:

@@ -9,6 +9,7 @@ from lens_core.model import Digest, Verdict
 from lens_core.supply.smoke import CORPUS, FORMAT, GATES, QUESTIONS, answers
 
 MANIFEST = Digest("sha256:" + "1" * 64)
+OWN = "/tmp"  # noqa: S108  (a mount of the container's own)
 GOOD = {
     "format": FORMAT,
     "image": {"manifest": str(MANIFEST), "config": "sha256:2", "loaded": "sha256:2"},
@@ -18,7 +19,7 @@ GOOD = {
     "health": {"status": "ok", "index_ready": True},
     "engine": {"health": "healthy", "user": "65532:65532", "read_only": True, "network": "none"},
     "inside": {
-        "uid": 65532, "gid": 65532, "files": 3000, "shells": [], "privileged": [], "writable": ["/tmp"],
+        "uid": 65532, "gid": 65532, "files": 3000, "shells": [], "privileged": [], "writable": [OWN],
         "capabilities": "0000000000000000", "no_new_privileges": True,
     },
 }  # fmt: skip
@@ -89,7 +90,7 @@ def test_evidence_of_another_image_is_an_error(value, path):
         ("image_confinement", 0, ("inside", "gid")),
         ("image_confinement", True, ("inside", "uid")),
         ("image_confinement", False, ("engine", "read_only")),
-        ("image_confinement", ["/", "/tmp"], ("inside", "writable")),
+        ("image_confinement", ["/", OWN], ("inside", "writable")),
         ("image_confinement", "00000000a80425fb", ("inside", "capabilities")),
         ("image_confinement", False, ("inside", "no_new_privileges")),
         ("image_confinement", "host", ("engine", "network")),

@@ -25,7 +25,7 @@ def test_a_line_without_a_version_or_a_hash_is_refused(line):
 
 
 def test_a_package_that_stands_twice_is_refused():
-    """Which of the two would be meant?"""
+    """Nobody could say which of the two is meant."""
     with pytest.raises(InvalidInput):
         parse_lock(LOCK + f"foo-bar==2 --hash=sha256:{A}\n")
 
