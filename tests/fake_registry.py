@@ -58,6 +58,9 @@ class FakeRegistry(http.server.ThreadingHTTPServer):
         """Ask for a Trouble."""
         self.troubles.append(Trouble(*arguments, **more))
 
+    def handle_error(self, request, client_address):
+        """A connection that was cut on purpose is no news."""
+
     def sent(self, method, part=""):
         """The paths that were asked with ``method`` and contain ``part``."""
         return [path for asked, path, _ in self.asked if asked == method and part in path]

@@ -42,6 +42,7 @@ _ACCEPT = {"Accept": f"{MANIFEST}, {INDEX}"}
 _OK, _CREATED, _MISSING = 200, 201, 404
 _PAGES = 1000
 _ROUNDS = 200
+_PATIENCE = 5
 _LONGEST_REPOSITORY = 255
 
 
@@ -255,12 +256,24 @@ class Registry:
         for blob in made.blobs:
             self._upload.send(Blob.of(CONFIG, blob, "cosign config"))
         for tag, content in made.manifests.items():
-            if self._manifest(tag) != content:
+            if self._standing(tag) != content:
                 self._put(tag, Conveniences.media_type(tag), content)
+
+    def _standing(self, tag: str) -> bytes | None:
+        """A convenience as it stands. A registry may say HTTP 500 while another writes that very tag (it empties
+        the link first), so that is waited for; one that stays unreadable is as good as none and is written anew.
+        """
+        for _ in range(_PATIENCE):
+            try:
+                return self._manifest(tag)
+            except Unavailable:
+                if not self._http.answers():
+                    raise
+        return None
 
     def _foreign(self, subject: Descriptor, own: set[Digest]) -> Iterator[Mapping[str, Any]]:
         """What other tools wrote into the index, if it is there and really points at ``subject``."""
-        index = self._manifest(subject_tag(subject.digest))
+        index = self._standing(subject_tag(subject.digest))
         try:
             entries = parse_json(index)["manifests"] if index else []
             described = [(entry, Descriptor.parse(entry)) for entry in entries]
