@@ -15,7 +15,7 @@ _REALM = "/token"
 
 @dataclass
 class Trouble:
-    """Meets requests whose method and path match, ``times`` of them, after ``spare`` were let through.
+    """Meets requests whose method is this and whose path this pattern is found in, ``times`` of them, after ``spare`` were let through.
 
     ``act``: an HTTP code, ``cut`` (hang up before answering), ``half`` (take half of the body, then hang up),
     ``short`` (answer with half of the promised bytes).
@@ -29,7 +29,7 @@ class Trouble:
 
     def meets(self, method, path):
         """Count down."""
-        if method != self.method or self.path not in path or not self.times:
+        if method != self.method or not re.search(self.path, path) or not self.times:
             return False
         if self.spare:
             self.spare -= 1

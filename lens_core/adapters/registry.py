@@ -260,8 +260,9 @@ class Registry:
                 self._put(tag, Conveniences.media_type(tag), content)
 
     def _standing(self, tag: str) -> bytes | None:
-        """A convenience as it stands. A registry may say HTTP 500 while another writes that very tag (it empties
-        the link first), so that is waited for; one that stays unreadable is as good as none and is written anew.
+        """A convenience as it stands, None when there is none or when it stays unreadable: then it is written anew.
+
+        docker-registry says HTTP 500 while another writes that very tag, because it empties the link first.
         """
         for _ in range(_PATIENCE):
             try:

@@ -242,7 +242,7 @@ def test_a_convenience_that_cannot_be_read_is_waited_for_or_written_anew(fake, l
         subject = registry.push(layout, "rc")
         sbom, *others = attachments_of()
         registry.attach(subject, [sbom])
-        fake.trouble("GET", f"manifests/{subject_tag(subject)}", 500, times=times)
+        fake.trouble("GET", f"manifests/{subject_tag(subject)}$", 500, times=times)
         registry.attach(subject, others)
         fake.troubles.clear()
         assert registry.verify(layout, "rc", attachments_of()) == ()
