@@ -15,7 +15,7 @@ _REALM = "/token"
 
 @dataclass
 class Trouble:
-    """Meets requests whose method is this and whose path this pattern is found in, ``times`` of them, after ``spare`` were let through.
+    """Meets ``times`` requests of this method whose path the pattern is found in, after ``spare`` were let through.
 
     ``act``: an HTTP code, ``cut`` (hang up before answering), ``half`` (take half of the body, then hang up),
     ``short`` (answer with half of the promised bytes).
@@ -96,7 +96,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length // 2 if act == "half" else length)
         self.short = act == "short"
         if isinstance(act, int):
-            self.answer(act, b'{"errors": [{"code": "TROUBLE"}]}')
+            self.answer(act, b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN"}]}')
         elif act == "cut":
             self.hang_up()
         elif act == "half":

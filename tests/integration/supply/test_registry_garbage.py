@@ -30,13 +30,13 @@ def test_every_attachment_outlives_the_garbage_collection(own, tmp_path):
         # As another tool attaches: a manifest without a tag, listed in the index.
         theirs = to_json({"schemaVersion": 2, "mediaType": MANIFEST, **plain(registry, subject)})
         listed = Descriptor.of(MANIFEST, theirs)
-        registry._put(str(listed.digest), MANIFEST, theirs)
+        registry._shelf.put(str(listed.digest), MANIFEST, theirs)
         tag = subject_tag(subject)
-        index = json.loads(registry._manifest(tag))
+        index = json.loads(registry._shelf.manifest(tag))
         index["manifests"].append(listed.json())
-        registry._put(tag, INDEX, to_json(index))
+        registry._shelf.put(tag, INDEX, to_json(index))
         registry.attach(subject, attachments_of())
-        assert listed.digest.hex in registry._manifest(tag).decode(), "what others listed is kept"
+        assert listed.digest.hex in registry._shelf.manifest(tag).decode(), "what others listed is kept"
         assert registry.verify(layout, "rc", attachments_of()) != (), "and is a fault: the cut does not know it"
     deleted = own.collect_garbage()
     assert listed.digest.hex in deleted
@@ -48,6 +48,6 @@ def test_every_attachment_outlives_the_garbage_collection(own, tmp_path):
 
 def plain(registry, subject):
     """Config, layers and subject of a manifest that has only what every repository here has."""
-    manifest = json.loads(registry._manifest(str(subject)))
-    of = Descriptor.of(MANIFEST, registry._manifest(str(subject)))
+    manifest = json.loads(registry._shelf.manifest(str(subject)))
+    of = Descriptor.of(MANIFEST, registry._shelf.manifest(str(subject)))
     return {"config": manifest["config"], "layers": manifest["layers"][:1], "subject": of.json()}
