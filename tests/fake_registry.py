@@ -15,7 +15,7 @@ _REALM = "/token"
 
 @dataclass
 class Trouble:
-    """Meets requests whose method and path match, ``times`` of them, after ``spare`` were let through.
+    """Meets ``times`` requests of this method whose path the pattern is found in, after ``spare`` were let through.
 
     ``act``: an HTTP code, ``cut`` (hang up before answering), ``half`` (take half of the body, then hang up),
     ``short`` (answer with half of the promised bytes).
@@ -29,7 +29,7 @@ class Trouble:
 
     def meets(self, method, path):
         """Count down."""
-        if method != self.method or self.path not in path or not self.times:
+        if method != self.method or not re.search(self.path, path) or not self.times:
             return False
         if self.spare:
             self.spare -= 1
@@ -57,6 +57,9 @@ class FakeRegistry(http.server.ThreadingHTTPServer):
     def trouble(self, *arguments, **more):
         """Ask for a Trouble."""
         self.troubles.append(Trouble(*arguments, **more))
+
+    def handle_error(self, request, client_address):
+        """A connection that was cut on purpose is no news."""
 
     def sent(self, method, part=""):
         """The paths that were asked with ``method`` and contain ``part``."""
@@ -93,7 +96,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length // 2 if act == "half" else length)
         self.short = act == "short"
         if isinstance(act, int):
-            self.answer(act, b'{"errors": [{"code": "TROUBLE"}]}')
+            self.answer(act, b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN"}]}')
         elif act == "cut":
             self.hang_up()
         elif act == "half":

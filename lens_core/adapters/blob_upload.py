@@ -7,11 +7,12 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from lens_core.adapters.registry_http import RegistryHttp, Reply
-from lens_core.errors import IntegrityError, Unavailable
+from lens_core.errors import IntegrityError, LensError, Unavailable
 from lens_core.supply.oci import Descriptor
 from lens_core.supply.words import Progress
 
@@ -57,8 +58,9 @@ class BlobUpload:
                     if not attempt:
                         self._report(f"{blob.name}: {_amount(blob.descriptor.size_bytes)} are there already")
                     return
-                where, offset = self._resumed(where) or self._begun()
-                where = self._send_from(blob, where, offset)
+                with blob.open() as stream:
+                    where, offset = self._resumed(where) or self._begun()
+                    where = self._send_from(blob, stream, where, offset)
             except _Cut as cut:
                 where = cut.where
                 if attempt == _TRIES - 1:
@@ -95,18 +97,17 @@ class BlobUpload:
             return None
         return self._http.location(reply), offset
 
-    def _send_from(self, blob: Blob, where: str, offset: int) -> str:
-        size, hasher = blob.descriptor.size_bytes, hashlib.sha256()
-        with blob.open() as stream:
-            hasher.update(stream.read(offset))
-            while (chunk := stream.read(self._chunk_bytes)) and size > self._chunk_bytes:
-                hasher.update(chunk)
-                where = self._patch(where, offset, chunk)
-                offset += len(chunk)
-                self._report(f"{blob.name}: {_amount(offset)} of {_amount(size)} sent")
+    def _send_from(self, blob: Blob, stream: BinaryIO, where: str, offset: int) -> str:
+        size, hasher = blob.descriptor.size_bytes, hashlib.sha256(stream.read(offset))
+        while (chunk := stream.read(self._chunk_bytes)) and size > self._chunk_bytes:
             hasher.update(chunk)
+            where = self._patch(where, offset, chunk)
+            offset += len(chunk)
+            self._report(f"{blob.name}: {_amount(offset)} of {_amount(size)} sent")
+        hasher.update(chunk)
         if hasher.hexdigest() != blob.descriptor.digest.hex:
-            self._http.ask("DELETE", where, once=True)
+            with suppress(LensError):  # what matters is that it is never finished
+                self._http.ask("DELETE", where, once=True)
             raise IntegrityError(
                 f"expected {blob.descriptor}, saw sha256:{hasher.hexdigest()} while sending {blob.name}", "cut it again"
             )

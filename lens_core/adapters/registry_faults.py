@@ -1,12 +1,12 @@
 """Holding a registry against a cut: every byte is read over HTTP and hashed, every tag is accounted for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lens_core.adapters.blob_upload import expect
 from lens_core.adapters.layout_reader import LayoutImage
-from lens_core.adapters.registry_http import RegistryHttp, Reply
-from lens_core.errors import IntegrityError, Unavailable
+from lens_core.adapters.registry_http import Reply
+from lens_core.adapters.registry_shelf import Shelf
+from lens_core.errors import Unavailable
 from lens_core.model import Digest
 from lens_core.supply.oci import (
     CONFIG,
@@ -17,14 +17,11 @@ from lens_core.supply.oci import (
     Descriptor,
     Referrer,
     conveniences,
-    parse_json,
     subject_tag,
 )
 from lens_core.supply.words import Fault, Progress
 
 _OK, _MISSING = 200, 404
-_NO_SUCH_API = frozenset({400, 404, 405})
-_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +34,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """The repository that is looked at: where it is, and how its tags are listed."""
-
-    http: RegistryHttp
-    base: str
-    progress: Progress
-    tags: Callable[[], tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class Attached:
     """All that attaching leaves in a repository: what to read, and which tags and referrers there may be."""
 
+    subject: Digest
     wanted: tuple[Wanted, ...]
     tags: frozenset[str]
     referrers: frozenset[Digest]
@@ -89,19 +77,22 @@ def attached(subject: Descriptor, attachments: Sequence[Attachment]) -> Attached
         wanted.append(Wanted(f"blob {config.digest} (config of attachments)", f"blobs/{config.digest}", config))
     tags = frozenset(made.manifests) | {each.tag(subject) for each in referrers}
     return Attached(
-        tuple(wanted), tags, frozenset(Descriptor.of(MANIFEST, r.manifest(subject)).digest for r in referrers)
+        subject.digest,
+        tuple(wanted),
+        tags,
+        frozenset(Descriptor.of(MANIFEST, r.manifest(subject)).digest for r in referrers),
     )
 
 
-def compare(shelf: Shelf, subject: Descriptor, wanted: Sequence[Wanted], beside: Attached) -> tuple[Fault, ...]:
+def compare(shelf: Shelf, wanted: Sequence[Wanted], beside: Attached, progress: Progress) -> tuple[Fault, ...]:
     """Every fault, each naming its blob, manifest or tag; Unavailable when the registry itself is lost."""
-    listed = _listed_referrers(shelf, subject)
+    listed = shelf.referrers(beside.subject)
     every = [*wanted, *beside.wanted]
     faults: list[Fault | None] = []
     for place, each in enumerate(every, start=1):
-        shelf.progress(f"hashing {place} of {len(every)}: {each.artifact}, {each.descriptor.size_bytes:,} bytes")
+        progress(f"hashing {place} of {len(every)}: {each.artifact}, {each.descriptor.size_bytes:,} bytes")
         faults.append(_fault(shelf, each))
-    prefix = subject_tag(subject.digest)
+    prefix = subject_tag(beside.subject)
     strange = sorted(tag for tag in shelf.tags() if tag.startswith(prefix) and tag not in beside.tags)
     faults += [
         Fault(f"tag {tag}", "no such tag on this candidate", "a tag that the cut does not know") for tag in strange
@@ -137,26 +128,6 @@ def _seen(reply: Reply, expected: Descriptor) -> str:
     if reply.claimed and reply.claimed != str(expected.digest):
         return f"the right bytes under the header {reply.claimed}"
     return ""
-
-
-def _listed_referrers(shelf: Shelf, subject: Descriptor) -> frozenset[Digest] | None:
-    """What the referrers API lists; None when the registry has none."""
-    path, found = f"{shelf.base}/referrers/{subject.digest}", set[Digest]()
-    for _ in range(_PAGES):
-        reply = shelf.http.ask("GET", path)
-        if reply.code in _NO_SUCH_API:
-            return None
-        expect(reply, _OK, f"what refers to {subject.digest}")
-        try:
-            found.update(Descriptor.parse(entry).digest for entry in parse_json(reply.body)["manifests"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(
-                f"expected an index from {path}, saw {reply.body[:200]!r}", "mend the registry"
-            ) from error
-        path = reply.next_page
-        if not path:
-            return frozenset(found)
-    raise IntegrityError(f"more than {_PAGES} pages of referrers", "this is no answer of a registry")
 
 
 def _referrer_faults(listed: frozenset[Digest], expected: frozenset[Digest]) -> list[Fault]:

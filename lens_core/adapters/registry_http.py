@@ -9,7 +9,7 @@ import ipaddress
 import re
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,11 +23,11 @@ from lens_core.supply.oci import parse_json
 LARGEST_REPLY = 4 << 20
 """Bytes that are read of a manifest or a list: what the specification lets a manifest have."""
 
-_TRIES = 3
+_TRIES = 4
 _HOPS = 5
 _WILL_PASS = frozenset({429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_UNAUTHORIZED, _FORBIDDEN, _OK = 401, 403, 200
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN = 200, 400, 401, 403
 _AGAIN = "see that the registry runs and is reached, then do the same again: what is there already is not sent twice"
 
 
@@ -67,8 +67,8 @@ class Reply:
 class RegistryHttp:
     """One registry. ``url`` is its root (``https://host[:port]``), ``timeout_s`` holds for each wait.
 
-    What passes by itself (a cut connection, HTTP 429 and 5xx) is tried three times, ``pause_s`` and four times
-    ``pause_s`` apart; after that it is Unavailable. May be used from several threads.
+    What passes by itself (a cut connection, HTTP 429 and 5xx) is tried four times, ``pause_s`` apart and then three
+    times as long each; after that it is Unavailable. May be used from several threads.
     """
 
     def __init__(
@@ -106,46 +106,55 @@ class RegistryHttp:
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
         once: bool = False,
+        limit: int = LARGEST_REPLY,
     ) -> Reply:
-        """Ask and read the whole answer, at most ``LARGEST_REPLY`` bytes (IntegrityError beyond).
+        """Ask and read the whole answer, at most ``limit`` bytes (IntegrityError beyond).
 
         ``path`` is absolute, or a whole URL that the registry gave. ``once`` is for what must not be repeated.
         Unavailable when no answer came, Refused when the registry does not let us.
         """
-        for attempt in range(1 if once else _TRIES):
-            last = once or attempt == _TRIES - 1
+
+        def read(response: httpx.Response) -> Reply:
+            return Reply(response.status_code, response.headers, _read(response, path, limit))
+
+        return self._tried(method, path, headers or {}, content, read, 1 if once else _TRIES)
+
+    def hash(self, path: str, headers: Mapping[str, str], limit: int) -> Reply:
+        """Get and hash the body without keeping it; what is longer than ``limit`` bytes is read one byte further."""
+
+        def read(response: httpx.Response) -> Reply:
+            hasher, size = hashlib.sha256(), 0
+            for part in response.iter_raw(1 << 18):
+                hasher.update(part)
+                size += len(part)
+                if size > limit:
+                    break
+            digest = Digest("sha256:" + hasher.hexdigest())
+            return Reply(response.status_code, response.headers, b"", digest, size)
+
+        return self._tried("GET", path, headers, b"", read, _TRIES)
+
+    def _tried(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        read: Callable[[httpx.Response], Reply],
+        tries: int,
+    ) -> Reply:
+        for attempt in range(tries):
+            last = attempt == tries - 1
             try:
-                with self._send(method, path, headers or {}, content) as response:
-                    reply = Reply(response.status_code, response.headers, _read(response, path))
+                with self._send(method, path, headers, content) as response:
+                    reply = read(response)
             except httpx.HTTPError as error:
                 if last:
                     raise self._lost(method, path, error) from error
             else:
-                if last or reply.code not in _WILL_PASS:
+                if last or not _will_pass(reply):
                     return self._let_in(method, path, reply)
-            time.sleep(self._pause_s * 4**attempt)
-        raise AssertionError("the last attempt returns or raises")
-
-    def hash(self, path: str, headers: Mapping[str, str], limit: int) -> Reply:
-        """Get and hash the body without keeping it; what is longer than ``limit`` bytes is read one byte further."""
-        for attempt in range(_TRIES):
-            try:
-                with self._send("GET", path, headers, b"") as response:
-                    hasher, size = hashlib.sha256(), 0
-                    for part in response.iter_raw(1 << 18):
-                        hasher.update(part)
-                        size += len(part)
-                        if size > limit:
-                            break
-                digest = Digest("sha256:" + hasher.hexdigest())
-                reply = Reply(response.status_code, response.headers, b"", digest, size)
-            except httpx.HTTPError as error:
-                if attempt == _TRIES - 1:
-                    raise self._lost("GET", path, error) from error
-            else:
-                if attempt == _TRIES - 1 or reply.code not in _WILL_PASS:
-                    return self._let_in("GET", path, reply)
-            time.sleep(self._pause_s * 4**attempt)
+            time.sleep(self._pause_s * 3**attempt)
         raise AssertionError("the last attempt returns or raises")
 
     def location(self, reply: Reply) -> str:
@@ -201,7 +210,7 @@ class RegistryHttp:
         headers = {"Authorization": _basic(self._credentials)} if self._credentials else {}
         wanted = {name: asked[name] for name in ("service", "scope") if name in asked}
         with self._client.stream("GET", realm, params=wanted, headers=headers) as response:
-            body = _read(response, str(realm))
+            body = _read(response, realm.path, LARGEST_REPLY)
         try:
             value = parse_json(body) if response.status_code == _OK else {}
             token = value.get("token") or value.get("access_token")
@@ -250,6 +259,14 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _will_pass(reply: Reply) -> bool:
+    """Whether to ask again: the server is busy, or another is writing the link to a blob that we saw there.
+
+    docker-registry empties a link before it writes it, and does not know the blob in between.
+    """
+    return reply.code in _WILL_PASS or (reply.code == _BAD_REQUEST and b"MANIFEST_BLOB_UNKNOWN" in reply.body)
+
+
 def _root(url: str) -> httpx.URL:
     """The registry's root; InvalidInput unless it is https, or http on this machine, and nothing but host and port."""
     try:
@@ -283,13 +300,13 @@ def _basic(credentials: Credentials) -> str:
     return next(auth.auth_flow(request)).headers["Authorization"]
 
 
-def _read(response: httpx.Response, path: str) -> bytes:
+def _read(response: httpx.Response, path: str, limit: int) -> bytes:
     parts, size = [], 0
     for part in response.iter_raw():
         parts.append(part)
         size += len(part)
-        if size > LARGEST_REPLY:
+        if size > limit:
             raise IntegrityError(
-                f"expected at most {LARGEST_REPLY:,} bytes from {path}, saw more", "this is no answer of a registry"
+                f"expected at most {limit:,} bytes from {path}, saw more", "this is no answer of a registry"
             )
     return b"".join(parts)

@@ -15,6 +15,7 @@ from lens_core.errors import Conflict, InvalidInput
 from lens_core.model import Digest
 from lens_core.supply.oci import DSSE, Attachment
 
+REAL = "http://127.0.0.1:5000"
 ABSENT = Digest("sha256:" + "0" * 64)
 
 
@@ -126,13 +127,14 @@ def test_what_is_not_there_is_said_so(registry, layout):
     assert {fault.artifact.split()[0] for fault in faults} == {"manifest", "blob", "tag"}
 
 
-def test_fifty_attestors_at_once_lose_nothing(open_registry, registry, layout):
-    """Ten clients of five threads: all are found afterwards, and the index and cosign's tag list every one."""
+def test_attestors_at_once_lose_nothing(open_registry, registry, layout, url):
+    """Fifty of ten clients (a dozen at the fakes): all are found, and the index and cosign's tag list every one."""
+    many = 50 if url == REAL else 12
     subject = registry.push(layout, "rc")
-    attachments = [Attachment(f"by/{number}.json", DSSE, b"%d" % number) for number in range(50)]
-    with ExitStack() as stack, ThreadPoolExecutor(50) as attestors:
+    attachments = [Attachment(f"by/{number}.json", DSSE, b"%d" % number) for number in range(many)]
+    with ExitStack() as stack, ThreadPoolExecutor(many) as attestors:
         clients = [stack.enter_context(open_registry()) for _ in range(10)]
         done = [attestors.submit(clients[n % 10].attach, subject, [each]) for n, each in enumerate(attachments)]
-        assert len({each.result() for each in done}) == 50
+        assert len({each.result() for each in done}) == many
     assert set(registry.attachments(subject)) == set(attachments)
     assert registry.verify(layout, "rc", attachments) == ()
