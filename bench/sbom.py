@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -104,9 +104,16 @@ def main() -> None:
         folder = Path(name)
         locked = lock_in(folder)
         write_layout(folder / "clean", clean_layers())
-        tools = {
-            "lens": (lambda layout: look(layout, None), found),
-            "lens+lock": (lambda layout: look(layout, locked), found),
+
+        def unlocked(layout: Path) -> Look:
+            return look(layout, None)
+
+        def with_lock(layout: Path) -> Look:
+            return look(layout, locked)
+
+        tools: dict[str, tuple[Callable[[Path], Look], Callable[[Attack, Look, Look], bool]]] = {
+            "lens": (unlocked, found),
+            "lens+lock": (with_lock, found),
             "syft": (syft, shown),
         }
         clean = {tool: ask(folder / "clean") for tool, (ask, _) in tools.items()}

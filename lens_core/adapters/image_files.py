@@ -166,6 +166,8 @@ class _Reading:
                     raise tarfile.ReadError("there is more after its end")
 
     def _member(self, tar: tarfile.TarFile, member: tarfile.TarInfo, stream: "_Stream") -> None:
+        if set(tar.pax_headers) - {"comment"}:
+            raise IntegrityError("the image is refused: a global header renames members for some readers only", _HINT)
         path = _safe_path(member.name)
         if not path:
             return
