@@ -104,6 +104,15 @@ def _edited_with_record(layers: list[Layer]) -> None:
     )
 
 
+def _command_edited_with_record(layers: list[Layer]) -> None:
+    path = f"{SITE}/bin/webapp"
+    old = content_of(layers, path)
+    new = old.replace(b"import sys\n", b"import sys, evil\n")
+    replace_in(layers, path, Node(new, 0o755))
+    entry = f"{sha256_word(old)},{len(old)}"
+    _rewrite(f"{SITE}/webapp-1.2.0.dist-info/RECORD", entry, f"{sha256_word(new)},{len(new)}")(layers)
+
+
 def _record_line_removed(layers: list[Layer]) -> None:
     path = f"{SITE}/webapp-1.2.0.dist-info/RECORD"
     lines = content_of(layers, path).decode().splitlines(keepends=True)
@@ -162,6 +171,13 @@ ATTACKS: tuple[Attack, ...] = (
         _edited_with_record,
         f"{SITE}/webapp/__init__.py",
         ("webapp/__init__.py",),
+        needs_locked=True,
+    ),
+    Attack(
+        "command and RECORD edited alike",
+        _command_edited_with_record,
+        f"{SITE}/bin/webapp",
+        ("bin/webapp",),
         needs_locked=True,
     ),
     Attack("file and md5sums edited alike", _edited_with_md5sums, _DECODER, ("decoder.py",), needs_locked=True),

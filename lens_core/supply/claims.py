@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lens_core.supply.distributions import installed_path
-from lens_core.supply.locked import Locked, LockedPackage
+from lens_core.supply.locked import Locked, LockedFile, LockedPackage
 from lens_core.supply.packages import Claim, Inventory, Package, Problem
 from lens_core.supply.rootfs import Entry, RootFs
+from lens_core.supply.scripts import is_written_for
 
 _BY_INSTALLER = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD")
 """Files that an installer adds to a ``dist-info`` folder."""
@@ -104,27 +105,28 @@ class _Gathering:
         """Believe the wheel; RECORD may add what an installer writes, and must agree about all else."""
         self._own_records(package)
         known = {installed_path(self._rootfs, package.root, item.path): item for item in archive.files}
-        made = {**_notes(package), **_scripts(package, archive)}
-        recorded = {claim.path: claim for claim in package.claims}
+        recorded = {claim.path: claim for claim in package.claims if claim.path not in package.records}
         for path, item in known.items():
-            claim = recorded.get(path)
             if path in package.records:
                 continue
-            if item.sha256:
-                self._claim(path, Claimed(package.purl, item.sha256))
-            elif claim is not None:
-                self._claim(path, _claimed(package, claim))
+            claim = recorded.pop(path, None)
+            self._claim(path, Claimed(package.purl, item.sha256))
             if claim is None:
                 self._problems.append(Problem("edited-record", path, f"RECORD of {package.name} leaves it out"))
-            elif item.sha256 and claim.digest != item.sha256:
+            elif claim.digest != item.sha256:
                 self._edited(package, claim, "its wheel has another digest")
+        notes, scripts = _notes(package), _scripts(package, archive)
         for path, claim in recorded.items():
-            if path in known or path in package.records:
-                continue
-            if path in made and made[path] in ("", claim.digest):
+            if path in notes or (path in scripts and self._is_script(path, claim, scripts[path])):
                 self._claim(path, _claimed(package, claim))
             else:
-                self._edited(package, claim, "its wheel has no such file")
+                self._edited(package, claim, "its wheel has no such file, and no installer writes it so")
+
+    def _is_script(self, path: str, claim: Claim, script: LockedFile) -> bool:
+        """True for a command as the wheel has it, or as an installer writes it for the wheel's entry point."""
+        if script.sha256:
+            return claim.digest == script.sha256
+        return is_written_for(script.target, self._rootfs.read(path))
 
     def _own_records(self, package: Package) -> None:
         for path in package.records:
@@ -152,13 +154,13 @@ def _claimed(package: Package, claim: Claim) -> Claimed:
     return Claimed(package.purl, digests.get("sha256", ""), digests.get("md5", ""))
 
 
-def _notes(package: Package) -> dict[str, str]:
-    """Files that pip adds to ``dist-info``, without digests."""
+def _notes(package: Package) -> set[str]:
+    """Files that pip adds to ``dist-info``: they say who installed it, and nobody runs them."""
     folders = {posixpath.dirname(record) for record in package.records if record.endswith("/RECORD")}
-    return {f"{folder}/{name}": "" for folder in folders for name in _BY_INSTALLER}
+    return {f"{folder}/{name}" for folder in folders for name in _BY_INSTALLER}
 
 
-def _scripts(package: Package, archive: LockedPackage) -> dict[str, str]:
-    """Where a command of the distribution may lie, and its SHA-256 where the wheel has it ready."""
+def _scripts(package: Package, archive: LockedPackage) -> dict[str, LockedFile]:
+    """Where a command of the distribution may lie, and what the wheel says of it."""
     prefixes = (package.root, posixpath.normpath(posixpath.join(package.root, "../../..")).lstrip("./"))
-    return {posixpath.join(prefix, "bin", item.path): item.sha256 for prefix in prefixes for item in archive.scripts}
+    return {posixpath.join(prefix, "bin", item.path): item for prefix in prefixes for item in archive.scripts}

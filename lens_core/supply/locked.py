@@ -14,7 +14,8 @@ class LockedFile:
     """One file or link of an archive. ``path`` is relative to the root (deb), or to the wheel's folder.
 
     Digests are hex; both are empty where the installer writes the content (a script's first line), and for a
-    link, whose text is ``target``. ``mode`` is 0 where the archive does not say.
+    link, whose text is ``target`` (of an installer's script: ``module:function``). ``mode`` is 0 where
+    the archive does not say.
     """
 
     path: str

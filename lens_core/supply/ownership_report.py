@@ -11,9 +11,9 @@ from typing import Any
 
 import rfc8785
 
-from lens_core.errors import IntegrityError
+from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.model import Answer, Verdict
-from lens_core.supply.ownership import SOURCE, Owned, Ownership
+from lens_core.supply.ownership import SOURCE, Declared, Owned, Ownership
 from lens_core.supply.words import Finding, Severity
 
 FORMAT = "lens-ownership/1"
@@ -59,11 +59,13 @@ def write_report(ownership: Ownership) -> bytes:
 
 
 def read_report(content: bytes) -> Ownership:
-    """The attribution that ``content`` holds, without the declarations. IntegrityError when it is none."""
+    """The attribution that ``content`` holds. IntegrityError when it is none, or not in canonical JSON."""
     try:
         document = json.loads(content)
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']!r}")  # noqa: TRY301
+        if rfc8785.dumps(document) != content:
+            raise ValueError("it is not canonical JSON")  # noqa: TRY301
         owners = [str(owner) for owner in document["owners"]]
         files = tuple(_owned(row, owners) for row in document["files"])
         findings = tuple(_finding(item) for item in document["findings"])
@@ -73,11 +75,12 @@ def read_report(content: bytes) -> Ownership:
             files,
             findings,
             tuple(str(purl) for purl in document["packages"]),
-            locked={str(name): int(count) for name, count in document["locked"].items()},
+            tuple(_declared(item) for item in document["declared"]),
+            {str(name): int(count) for name, count in document["locked"].items()},
             links=int(links["all"]),
             verified_links=int(links["verified"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, InvalidInput) as error:
         raise IntegrityError(f"expected a {FORMAT} report, saw something else ({error!r})", "cut again") from error
 
 
@@ -96,7 +99,7 @@ def ownership_answer(content: bytes, image: str, evidence: str = "") -> Answer:
     if not seen.files or not seen.packages:
         return _answer(Verdict.INCONCLUSIVE, "the report lists no files, or no packages", evidence)
     blocking = [item for item in seen.findings if item.severity not in HARMLESS]
-    unowned = [file.path for file in seen.files if not _known(file.owner, seen)]
+    unowned = [file.path for file in seen.files if not _known(file, seen)]
     subjects = sorted({item.subject for item in blocking} | set(unowned))
     total, locked = len(seen.files), sum(seen.locked.values())
     against = f"{locked} locked archives" if locked else "the image's own records only"
@@ -109,9 +112,14 @@ def ownership_answer(content: bytes, image: str, evidence: str = "") -> Answer:
     return _answer(Verdict.PASS, reason, evidence, 0, total)
 
 
-def _known(owner: str, seen: Ownership) -> bool:
-    """True for a listed package or a declaration; an owner that is nowhere in the report is nobody."""
-    return owner in seen.packages or owner.startswith("declared:")
+def _known(file: Owned, seen: Ownership) -> bool:
+    """True for a listed package or a declaration that fits; an owner that is nowhere in the report is nobody."""
+    if file.owner in seen.packages:
+        return True
+    return any(
+        file.owner == f"declared:{item.pattern}" and item.matches(file.path) and item.sha256 in ("", file.sha256)
+        for item in seen.declared
+    )
 
 
 def _answer(verdict: Verdict, reason: str, evidence: str, value: int | None = None, count: int = 0) -> Answer:
@@ -130,9 +138,14 @@ def _answer(verdict: Verdict, reason: str, evidence: str, value: int | None = No
 
 def _owned(row: Any, owners: list[str]) -> Owned:
     path, sha256, size, number = row
-    if not isinstance(number, int) or not 0 <= number < len(owners):
+    if type(number) is not int or not 0 <= number < len(owners):
         raise ValueError(f"owner {number!r}")
     return Owned(str(path), str(sha256), int(size), owners[number])
+
+
+def _declared(item: Mapping[str, Any]) -> Declared:
+    words = {name: str(item.get(name, "")) for name in ("pattern", "reason", "sha256", "generated_by")}
+    return Declared(**words, may_be_absent=item.get("may_be_absent") is True, mode=int(str(item.get("mode", "0")), 8))
 
 
 def _finding(item: Mapping[str, str]) -> Finding:

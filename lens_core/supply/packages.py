@@ -14,6 +14,7 @@ from lens_core.supply.rootfs import Kind, RootFs
 MAX_METADATA_BYTES = 16 * 1024**2
 """A record that is larger is not kept, and so owns nothing."""
 _MAX_SOURCE_BYTES = 64 * 1024
+_MAX_SCRIPT_BYTES = 4096
 
 _DPKG = "var/lib/dpkg/"
 _INFO = "var/lib/dpkg/info/"
@@ -29,6 +30,7 @@ _METADATA = re.compile(
     r")"
 )
 _VERSIONED = re.compile(r".*/_?(?:vendor|vendored|vendors|extern)/(?:[^/]+/)?[^/]+\.py")
+_SCRIPT = re.compile(r"(?:.*/)?bin/[^/]+")
 _MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](.+)")
 _LICENCE_LINE = re.compile(r"^License:[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
@@ -37,6 +39,8 @@ def is_metadata(path: str, size: int) -> bool:
     """True for a file whose content the modules of this room read; ``path`` as in the layer's tar."""
     if _METADATA.fullmatch(path):
         return size <= MAX_METADATA_BYTES
+    if _SCRIPT.fullmatch(path):
+        return size <= _MAX_SCRIPT_BYTES
     return size <= _MAX_SOURCE_BYTES and bool(_VERSIONED.fullmatch(path))
 
 

@@ -260,6 +260,6 @@ def _pinned(line: str) -> Requirement:
     except InvalidRequirement as error:
         raise InvalidInput(f"expected a pinned requirement, saw {line!r}", "write the lock file anew") from error
     operators = [specifier.operator for specifier in requirement.specifier]
-    if operators != ["=="]:
+    if operators != ["=="] or str(requirement.specifier).endswith("*"):
         raise InvalidInput(f"expected one == in the lock, saw {line!r}", "write the lock file anew")
     return requirement
