@@ -196,12 +196,11 @@ def _hadolint(log: Mapping[str, Any], output: Output) -> Seen:
     levels = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
     found = _raws(run, output.root, lambda entry: levels.get(entry["level"], Severity.UNKNOWN))
     proofs = {raw for raw in found if raw.rule == "DL3049" and PROOF_LABEL in raw.message}
-    broken = {raw.path for raw in found if raw.rule == "DL1000"}
     return Seen(
         "hadolint",
         run["tool"]["driver"]["version"],
         frozenset(raw.rule for raw in found),  # it lists none; those that fired are known to have run
-        frozenset({raw.path for raw in proofs} - broken),
+        frozenset(raw.path for raw in proofs),  # a file that cannot be parsed gives none
         tuple(raw for raw in found if raw not in proofs),
     )
 
