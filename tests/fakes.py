@@ -306,7 +306,7 @@ def build_house(home: Path, first_release: str = "0.1.0") -> House:
         indexes=home / "indexes",
         settings=SliceSettings(100, 10, 5, 300, 5, 1, 1000),
         policy=policy,
-        service_key="fake",
+        service_key="fake",  # pragma: allowlist secret (opens nothing)
     )
     record = json.dumps(
         {

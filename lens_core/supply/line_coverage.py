@@ -65,7 +65,7 @@ def line_coverage(
     try:
         files, measured_on = _read(record)
         fault = next(_faults(files, measured_on, source, roots), "")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         fault = f"the record cannot be read: {type(error).__name__} {error}"
     if fault:
         return _say(Verdict.ERROR, fault, threshold, evidence)

@@ -43,6 +43,11 @@ class Sighting:
     message: str
     accepted: str = ""
 
+    def __post_init__(self) -> None:
+        words = (self.path, self.rule, self.message, self.accepted)
+        if not all(isinstance(word, str) for word in words) or type(self.line) is not int or self.line < 1:
+            raise TypeError(f"expected words and a line from 1 on, saw {words} and line {self.line!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -52,6 +57,10 @@ class Report:
     version: str
     rules: tuple[str, ...]
     sightings: tuple[Sighting, ...]
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(word, str) for word in (self.tool, self.version, *self.rules)):
+            raise TypeError("expected the names of a tool, its version and its rules to be words")
 
 
 def write_sarif(report: Report) -> bytes:
@@ -82,7 +91,7 @@ def read_sarif(content: bytes) -> Report:
             tuple(_read_one(entry) for entry in run["results"]),
         )
         same = version == "2.1.0" and write_sarif(report) == content
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"the SARIF cannot be read: {type(error).__name__} {error}") from error
     if not same:
         raise ValueError("the SARIF is not in the one form in which it is written")

@@ -62,6 +62,14 @@ class Record:
     canary_found: tuple[tuple[str, int], ...]
     sarif: str
 
+    def __post_init__(self) -> None:
+        told = (*self.files.items(), *self.unread.items())
+        words = (self.scanner, self.version, self.error, self.sarif, *self.options, *self.rules)
+        if not all(isinstance(word, str) for word in (*words, *(word for pair in told for word in pair))):
+            raise TypeError("expected words in the record")
+        if (type(self.applicable), type(self.code)) not in {(bool, int), (bool, type(None))}:
+            raise TypeError("expected applicable to be true or false, and exit to be a number or null")
+
 
 def canary_place(scanner: str) -> str:
     """Where the canary of ``scanner`` lies below the scratch folder."""
@@ -108,7 +116,20 @@ def evidence_of(ran: Ran, source: Mapping[str, str], lines: Callable[[str], Sequ
 def not_applicable(scanner: str) -> ScanEvidence:
     """The evidence that there was nothing to run for: the tree has no file of the scanner's kind."""
     sarif = write_sarif(Report(scanner, "", (), ()))
-    record = Record(scanner, False, "", (), None, "", (), {}, {}, (), (), digest_of(sarif))  # noqa: FBT003 (a record's field)
+    record = Record(
+        scanner=scanner,
+        applicable=False,
+        version="",
+        options=(),
+        code=None,
+        error="",
+        rules=(),
+        files={},
+        unread={},
+        canary_expected=(),
+        canary_found=(),
+        sarif=digest_of(sarif),
+    )
     return ScanEvidence(write_record(record), sarif)
 
 
@@ -156,7 +177,7 @@ def read_record(content: bytes) -> Record:
             sarif=held["sarif"],
         )
         same = write_record(record) == content
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"the record cannot be read: {type(error).__name__} {error}") from error
     if not same:
         raise ValueError("the record is not in the one form in which it is written")

@@ -73,7 +73,7 @@ def read_output(scanner: str, output: Output) -> Seen:
     try:
         text = output.stdout.decode("utf-8")
         return _READERS[scanner](json.loads(text), output)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}, in what begins with {output.stdout[:60]!r}") from error
 
 
@@ -95,7 +95,7 @@ def _raws(run: Mapping[str, Any], root: str, severity: Callable[[Mapping[str, An
 def _raw(entry: Mapping[str, Any], root: str, severity: Severity) -> Raw:
     place = entry["locations"][0]["physicalLocation"]
     region = place["region"]
-    first = int(region["startLine"])
+    first = max(1, int(region["startLine"]))  # some tools say 0 for the whole file
     return Raw(
         path=_below(unquote(place["artifactLocation"]["uri"]), root),
         line=first,
@@ -156,8 +156,8 @@ def _secrets(document: Mapping[str, Any], output: Output) -> Seen:
     found = tuple(
         Raw(
             path=_own_name(path),
-            line=int(entry["line_number"]),
-            end_line=int(entry["line_number"]),
+            line=max(1, int(entry["line_number"])),
+            end_line=max(1, int(entry["line_number"])),
             rule=str(entry["type"]),
             severity=Severity.MEDIUM if entry["type"] in _GUESSES else Severity.HIGH,
             message="looks like a secret",
@@ -196,12 +196,11 @@ def _hadolint(log: Mapping[str, Any], output: Output) -> Seen:
     levels = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
     found = _raws(run, output.root, lambda entry: levels.get(entry["level"], Severity.UNKNOWN))
     proofs = {raw for raw in found if raw.rule == "DL3049" and PROOF_LABEL in raw.message}
-    broken = {raw.path for raw in found if raw.rule == "DL1000"}
     return Seen(
         "hadolint",
         run["tool"]["driver"]["version"],
         frozenset(raw.rule for raw in found),  # it lists none; those that fired are known to have run
-        frozenset({raw.path for raw in proofs} - broken),
+        frozenset(raw.path for raw in proofs),  # a file that cannot be parsed gives none
         tuple(raw for raw in found if raw not in proofs),
     )
 

@@ -19,7 +19,7 @@ def read_source(content: bytes) -> dict[str, str]:
     try:
         files = json.loads(content)["files"]
         same = bool(files) and write_source(files) == content
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise IntegrityError(f"the list of source files cannot be read: {error}", "cut again") from error
     if not same:
         raise IntegrityError("expected a canonical list of source files with at least one file", "cut again")

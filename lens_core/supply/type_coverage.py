@@ -92,7 +92,7 @@ def type_coverage(
     try:
         run = _read(record)
         fault = next(_faults(run, source, roots), "")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         return _say(Verdict.ERROR, f"the record cannot be read: {type(error).__name__} {error}", threshold, evidence)
     if fault:
         return _say(Verdict.ERROR, fault, threshold, evidence)

@@ -37,7 +37,7 @@ def scraped(page, form=FORM, slice_name="a"):
         server.page = page
         threading.Thread(target=server.serve_forever, daemon=True).start()
         clock = FakeEventClock()
-        url = f"http://user:secret@127.0.0.1:{server.server_port}/metrics?token=secret"
+        url = f"http://user:secret@127.0.0.1:{server.server_port}/metrics?token=secret"  # pragma: allowlist secret
         source = PrometheusSource(url, slice_name, form, ("a", "b"), clock)
         source.resume(None, from_start=False)
         yield source, clock
