@@ -60,8 +60,7 @@ class _Archive:
 class DebianArchive:
     """Keeps the port ``AdvisorySource`` for debs.
 
-    ``debs`` is a folder that keeps downloaded packages; with ``offline`` nothing else is looked at. With
-    ``refresh`` apt updates its lists first. ``severity_of`` tells how bad a CVE is, where some other source
+    ``debs`` is a folder that keeps downloaded packages. ``severity_of`` tells how bad a CVE is, where some other source
     knows. ``canary`` is a package that every release has and that had vulnerabilities: an ancient version of
     it must be found out, by its changelog.
     """
@@ -73,15 +72,12 @@ class DebianArchive:
         lists: AptLists,
         debs: Path,
         *,
-        refresh: bool = False,
-        offline: bool = False,
         canary: str = "libexpat1",
         severity_of: Callable[[str], Severity] = lambda _: Severity.UNKNOWN,
         progress: Progress = lambda _: None,
     ) -> None:
         self._lists = lists
-        self._changelogs = Changelogs(lists, debs, offline=offline, progress=progress)
-        self._refresh = refresh and not offline
+        self._changelogs = Changelogs(lists, debs, progress)
         self._canary = canary
         self._severity_of = severity_of
         self._progress = progress
@@ -90,16 +86,9 @@ class DebianArchive:
         """Compare the debs among the components with the archive; others are not asked about."""
         debs = [component for component in components if component.ecosystem == "deb"]
         distros = sorted({component.distro for component in debs})
-        errors: list[str] = []
-        try:
-            if self._refresh:
-                self._progress("updating the lists of apt")
-                self._lists.refresh()
-        except LensError as error:
-            errors.append(error.message)
         self._progress("verifying the lists of apt")
         indexes, faults = self._lists.read(frozenset(distros))
-        errors += faults
+        errors = list(faults)
         archives = {distro: _archive(indexes, distro) for distro in distros}
         errors += [
             f"there is no security suite of {distro or 'an unnamed release'}"
@@ -226,16 +215,15 @@ def _compare(
 class Changelogs:
     """Changelogs of packages, read from the packages themselves; these are kept in ``debs``."""
 
-    def __init__(self, lists: AptLists, debs: Path, *, offline: bool, progress: Progress) -> None:
+    def __init__(self, lists: AptLists, debs: Path, progress: Progress) -> None:
         self._lists = lists
         self._debs = debs
-        self._offline = offline
         self._progress = progress
 
     def fetch(self, debs: Iterable[Deb]) -> None:
         """Fetch those that are not kept yet, all at once; what does not come is missed when it is read."""
         missing = [deb for deb in debs if not self._is_whole(deb)]
-        if not missing or self._offline:
+        if not missing:
             return
         self._progress(f"fetching {len(missing)} newer packages for their changelogs")
         try:

@@ -85,8 +85,7 @@ class OsvDirectory:
             try:
                 content = read()
                 whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
-                for record in _records(name, content):
-                    records.append(expect_record(record))
+                records.extend(map(expect_record, _records(name, content)))
             except _BROKEN as error:
                 errors.append(f"{name or 'the file'} cannot be read ({type(error).__name__})")
         if not self._path.exists():

@@ -20,6 +20,7 @@ from lens_core.supply.debian_archive import Deb, PackagesIndex, Release, read_re
 APT_HELPER = "/usr/lib/apt/apt-helper"
 """apt's own reader of its lists, in whatever way they are compressed (Debian's apt package)."""
 _BAD = ("BADSIG", "ERRSIG", "REVKEYSIG", "EXPKEYSIG", "EXPSIG")
+_COMPRESSIONS = ("", ".gz", ".xz", ".lz4", ".zst", ".bz2")
 _UPDATE = "run apt-get update, then scan again"
 
 
@@ -33,23 +34,37 @@ class SignedIndex:
 
 
 class AptLists:
-    """apt's lists in ``folder``, verified with ``keyring``; ``timeout_s`` bounds each program that is run."""
+    """apt's lists in ``folder``, verified with ``keyring``.
 
-    def __init__(self, folder: Path, keyring: Path, *, gpgv: str = "gpgv", timeout_s: float = 120.0) -> None:
+    With ``refresh`` apt updates them once before they are read (so ``folder`` must be writable); with
+    ``offline`` apt fetches nothing at all. ``timeout_s`` bounds each program that is run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        keyring: Path,
+        *,
+        refresh: bool = False,
+        offline: bool = False,
+        gpgv: str = "gpgv",
+        timeout_s: float = 120.0,
+    ) -> None:
         self._folder = folder
         self._keyring = keyring
+        self._stale = refresh and not offline
+        self._offline = offline
         self._gpgv = gpgv
         self._timeout_s = timeout_s
-
-    def refresh(self) -> None:
-        """Let apt bring the lists up to date; Unavailable when it cannot. What came is judged when it is read."""
-        (self._folder / "partial").mkdir(parents=True, exist_ok=True)
-        self._apt("update", folder=self._folder)
 
     def read(self, distros: frozenset[str]) -> tuple[tuple[SignedIndex, ...], tuple[str, ...]]:
         """Debian's suites of those releases (``debian-12``), by codename, and what is wrong with any of them."""
         indexes: list[SignedIndex] = []
         errors: list[str] = []
+        try:
+            self._refresh()
+        except LensError as error:
+            errors.append(error.message)
         for inrelease in sorted(self._folder.glob("*_InRelease")):
             claimed = read_release(inrelease.read_text(encoding="utf-8", errors="replace"))
             if claimed.origin != "Debian" or claimed.distro not in distros:
@@ -60,21 +75,32 @@ class AptLists:
                 errors.append(f"{claimed.codename}: {error.message}")
         return tuple(sorted(indexes, key=lambda index: index.release.codename)), tuple(errors)
 
+    def _refresh(self) -> None:
+        if self._stale:
+            (self._folder / "partial").mkdir(parents=True, exist_ok=True)
+            self._apt("update", folder=self._folder)
+            self._stale = False
+
     def _read_suite(self, inrelease: Path) -> SignedIndex:
         text = self._verified(inrelease)
         release = read_release(text.decode(errors="replace"))
         prefix = inrelease.name.removesuffix("InRelease")
-        packages = []
+        packages: dict[str, PackagesIndex] = {}
         for file in sorted(self._folder.glob(f"{prefix}*_Packages*")):
-            path = file.name.removeprefix(prefix).replace("_", "/").partition("/Packages")[0] + "/Packages"
+            path, _, kind = file.name.removeprefix(prefix).replace("_", "/").partition("/Packages")
+            if kind not in _COMPRESSIONS:
+                continue
+            path += "/Packages"
             content = self._content(file)
             seen, expected = hashlib.sha256(content).hexdigest(), release.files.get(path, "")
             if seen != expected:
                 raise IntegrityError(f"{path}: expected sha256 {expected or 'in the Release'}, saw {seen}", _UPDATE)
-            packages.append(PackagesIndex(content.decode(errors="replace"), security=release.is_security))
-        if not packages:
-            raise Unavailable("its Packages index is not there", _UPDATE)
-        return SignedIndex(release, f"sha256:{hashlib.sha256(text).hexdigest()}", tuple(packages))
+            packages[path] = PackagesIndex(content.decode(errors="replace"), security=release.is_security)
+        if not any(path.startswith("main/") for path in packages):
+            raise Unavailable("the index of its component main is not there", _UPDATE)
+        if release.is_security and not any(map(len, packages.values())):
+            raise IntegrityError("the security suite lists no package", _UPDATE)
+        return SignedIndex(release, f"sha256:{hashlib.sha256(text).hexdigest()}", tuple(packages.values()))
 
     def _verified(self, inrelease: Path) -> bytes:
         """What was signed: gpgv's own output, so that text around the signed part is never read."""
@@ -103,6 +129,8 @@ class AptLists:
 
     def download(self, debs: Sequence[Deb], folder: Path) -> None:
         """Let apt fetch the packages into ``folder``; which of them came is seen when they are read."""
+        if self._offline:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self._apt("download", *(f"{deb.name}={deb.version}" for deb in debs), folder=folder)
 

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 Order = Callable[[str], Any]
 """Version text → comparable key, or None."""
 
-_DEBIAN = re.compile(r"(?:(\d+):)?([A-Za-z0-9.+~:-]+)")
+_DEBIAN = re.compile(r"(?:(\d+):)?([A-Za-z0-9.+~-]+|(?<=:)[A-Za-z0-9.+~:-]+)")
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 _SEMVER = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 _END = ((0,), 0)
