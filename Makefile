@@ -30,7 +30,9 @@ run: $(VENV)
 	@bash scripts/run
 
 test: $(VENV) services
+	.venv/bin/python -m lens_core.adapters.coverage_record begin
 	.venv/bin/python -m pytest
+	.venv/bin/python -m lens_core.adapters.coverage_record end
 
 check: $(VENV)
 	.venv/bin/ruff check .
@@ -40,6 +42,7 @@ check: $(VENV)
 	.venv/bin/python -m pytest -q --no-cov tests/architecture
 
 bench: $(VENV) services
+	.venv/bin/python bench/sbom.py
 	.venv/bin/python bench/peers.py
 	.venv/bin/python bench/percentiles.py
 	.venv/bin/python bench/monitor.py
@@ -47,6 +50,7 @@ bench: $(VENV) services
 # A quarter of an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
 study: $(VENV)
 	.venv/bin/python -m study $(STUDY)
+	.venv/bin/python -m study.mutations --count 1000000
 
 services:
 	@bash scripts/services
