@@ -11,6 +11,7 @@ from lens_core.adapters.apt_lists import AptLists
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.coverage_record import CoverageKeeper
 from lens_core.adapters.cut_steps import DistributionsStep, ImageStep, QualityStep, SastStep, SbomStep, ScanStep
+from lens_core.adapters.cut_folder import verifier_script
 from lens_core.adapters.cut_store import FolderCuts
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.debian_base import DebianBase
@@ -31,11 +32,11 @@ from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.base_lock import BaseLock
 from lens_core.supply.candidate import read_rules
 from lens_core.supply.scanner_kinds import LINT
-from lens_core.verify_bootstrap import RELEASES, open_releases, registry_of
+from lens_core.registry_bootstrap import registry_of
+from lens_core.verify_bootstrap import RELEASES, open_releases
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _APT_LISTS, _KEYRING = Path("/var/lib/apt/lists"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_VERIFIER = Path(__file__).resolve().parent / "supply" / "verify.sh"
 
 
 class Cutting:
@@ -77,7 +78,7 @@ def open_cutting(
             rules=read_rules(cut.policy_record),
             policy_record=cut.policy_record,
             builder_id=cut.builder_id,
-            verifier=_VERIFIER.read_bytes(),
+            verifier=verifier_script(),
             person=source.person,
         )
     )

@@ -1,14 +1,10 @@
-"""Joins what reading and verifying cuts needs, and nothing more: no ledger, no engine."""
+"""Joins what reading and verifying cuts needs, and nothing more: no ledger, no engine, no network."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from lens_core.adapters.cut_folder import CutFolder
-from lens_core.adapters.cut_registry import CutRegistry
 from lens_core.adapters.keys import TrustStore
-from lens_core.adapters.registry_http import Credentials
-from lens_core.config import Settings, load_settings
 from lens_core.errors import InvalidInput
 from lens_core.places import home_folder
 from lens_core.releases import Releases
@@ -22,22 +18,6 @@ def open_releases(home: Path | None = None) -> Releases:
     """The cuts of a home folder, held against the keys that it trusts."""
     home = home_folder(home)
     return Releases(home / RELEASES, CutFolder, TrustStore(home / TRUSTED).trusted)
-
-
-def open_registry(home: Path | None = None) -> CutRegistry:
-    """The registry of ``lens.toml``; InvalidInput when it names none."""
-    settings = load_settings(home)
-    if not settings.cut.registry:
-        raise InvalidInput(f"{settings.config.name} names no registry", "name one: registry of [cut]")
-    return registry_of(settings)
-
-
-def registry_of(settings: Settings) -> CutRegistry:
-    """The registry that the settings name, with the credentials of the environment."""
-    user, password = (os.environ.get(f"LENS_REGISTRY_{name}", "") for name in ("USER", "PASSWORD"))
-    credentials = Credentials(user, password) if user else None
-    cut = settings.cut
-    return CutRegistry(cut.registry, cut.repository, cut.registry_timeout_s, credentials)
 
 
 def read_key(file: Path) -> Mapping[str, bytes]:

@@ -7,8 +7,9 @@ import typer
 
 from lens_core.documents import json_text
 from lens_core.errors import IntegrityError
+from lens_core.late import late
 from lens_core.releases import ReleaseVerification
-from lens_core.verify_bootstrap import open_registry, open_releases, read_key
+from lens_core.verify_bootstrap import open_releases, read_key
 
 Target = Annotated[str, typer.Argument(metavar="VERSION|DIR", help="A version that was cut here, or a cut's folder.")]
 
@@ -29,7 +30,7 @@ def verify(
     found = releases.verify(target, read_key(key) if key else None)
     faults = [str(fault) for fault in found.faults]
     if registry and found.release is not None and found.stands:
-        faults += [str(fault) for fault in open_registry().verify(Path(found.folder), found.release.version)]
+        faults += [str(fault) for fault in late("lens_core.registry_bootstrap").open_registry().verify(Path(found.folder), found.release.version)]
     if as_json:
         typer.echo(json_text({"stands": found.stands and not faults, "faults": faults, "verification": found}))
     elif not faults:

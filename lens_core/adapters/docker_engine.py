@@ -131,9 +131,11 @@ class DockerEngine:
         try:
             built = self._build(context, {**arguments, "BASE_IMAGE": base.image_id}, made, progress)
         except BaseException:
-            self._remove_images(made, base, _PATIENCE_S)
+            self._abandon([name for name in made if not base.image_id.startswith(name)])
             raise
-        self._remove_images([name for name in made if not built.image_id.startswith(name)], base)
+        between = [name for name in made if not (base.image_id.startswith(name) or built.image_id.startswith(name))]
+        for name in reversed(between):  # an image goes before the one that it stands on
+            self.remove(name)
         return built
 
     def _build(self, context: Path, arguments: Mapping[str, str], made: list[str], progress: Progress) -> EngineImage:
@@ -256,16 +258,28 @@ class DockerEngine:
             )
         return self._known
 
-    def _remove_images(self, names: Sequence[str], base: EngineImage, patience_s: float = 0.0) -> None:
-        """Remove what a build made on ``base``; a build that was broken off needs its last image a moment longer."""
-        until = time.monotonic() + patience_s
-        left = [name for name in reversed(names) if not base.image_id.startswith(name)]
-        while left:
-            with contextlib.suppress(Unavailable):  # what is left over is no reason to fail
+    def _abandon(self, images: Sequence[str]) -> None:
+        """Remove the images of a build that was broken off, and the containers that it runs on them.
+
+        The engine hears of the end a moment later, and may start one more step until then: it takes two looks
+        that find nothing.
+        """
+        until = time.monotonic() + _PATIENCE_S
+        quiet = 0
+        left = list(reversed(images))
+        while quiet < 2 and time.monotonic() < until:  # noqa: PLR2004  (see above)
+            with contextlib.suppress(Unavailable):  # what is left over is no reason to say something else
+                found = [item for item in self._containers() if str(item.attrs["Image"]).startswith(tuple(images))]
+                for item in found:
+                    with _speaking(), contextlib.suppress(APIError):  # the engine may be removing it as well
+                        item.remove(force=True, v=True)
                 left = [name for name in left if not self.remove(name)]
-            if time.monotonic() >= until:
-                return
+                quiet = 0 if found or left else quiet + 1
             time.sleep(_POLL_S)
+
+    def _containers(self) -> list[Container]:
+        with _speaking():
+            return list(self._client.containers.list(all=True, ignore_removed=True)) if self._known else []
 
 
 class ConfinedContainer:

@@ -92,10 +92,9 @@ class ImageBuilder:
         IntegrityError for bytes that are not what was signed or locked.
         """
         version = self._engine.version()  # first: no work is done for an engine that is not there
+        recipe = {name: _text(inputs.source / name) for name in ("Dockerfile", ENGINE_LOCK, INSTALLER_LOCK)}
         standing = self._base(base, progress)
-        houses = [
-            self._wheelhouses.get(_text(inputs.source / name), progress) for name in (ENGINE_LOCK, INSTALLER_LOCK)
-        ]
+        houses = [self._wheelhouses.get(recipe[name], progress) for name in (ENGINE_LOCK, INSTALLER_LOCK)]
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".image-", dir=self._cache) as scratch:
             context, saved, fresh = (Path(scratch) / name for name in ("context", "saved.tar", "layout"))

@@ -23,9 +23,8 @@ from lens_core.supply.distributions import MARKERS
 from lens_core.supply.locked import Locked
 from lens_core.supply.ownership import Ownership
 from lens_core.supply.packages import Embedded, Inventory, Package
+from lens_core.supply.sbom_answers import SCOPE_IMAGE, SCOPE_LOCK
 
-SCOPE_IMAGE = "image"
-SCOPE_LOCK = "locked requirements; no image was looked into"
 _NAMESPACE = uuid.UUID("6f0c2b0e-7d0f-5b0b-9d0e-3a1d8f1f5c11")
 """Of Lens's serial numbers; any fixed one would do."""
 

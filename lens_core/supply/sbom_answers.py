@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import rfc8785
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from lens_core.errors import IntegrityError
 from lens_core.model import Answer, Verdict
+from lens_core.supply.cyclonedx_schema import problem_of
 from lens_core.supply.ownership_report import ownership_answer, read_report
-from lens_core.supply.sbom import SCOPE_IMAGE, SCOPE_LOCK
 from lens_core.supply.words import Component
 
 GATE = "sbom"
+SCOPE_IMAGE = "image"
+SCOPE_LOCK = "locked requirements; no image was looked into"
+"""What a list is of, as its metadata says."""
 
 
 def components(content: bytes) -> tuple[Component, ...]:
@@ -71,9 +72,8 @@ def _problem(content: bytes, document: Mapping[str, Any], image: str) -> str:
     """What is wrong with the list as a document; empty when nothing is."""
     if document.get("specVersion") != "1.6":
         return f"expected CycloneDX 1.6, saw {document.get('specVersion')!r}"
-    invalid = JsonStrictValidator(SchemaVersion.V1_6).validate_str(content.decode())
-    if invalid is not None:
-        return f"the list does not keep to the strict schema: {str(invalid.data)[:200]}"
+    if invalid := problem_of(document):
+        return f"the list does not keep to the strict schema: {invalid[:200]}"
     if rfc8785.dumps(dict(document)) != content:
         return "the list is not canonical JSON (RFC 8785)"
     metadata = document.get("metadata", {})

@@ -247,6 +247,7 @@ def test_a_commit_without_its_recipe_is_named(engine, inputs, tmp_path):
     debian_or_skip()
     cache = image_cache()
     builder = ImageBuilder(cache, engine, DebianBase(cache, DebianIndex(cache, SystemClock().now)))
+    (tmp_path / "Dockerfile").touch()
     bare = ImageInputs(inputs.wheel, tmp_path, "1", COMMIT, EPOCH)
     with pytest.raises(InvalidInput, match=r"requirements-engine\.lock"):
         builder.build(bare, tmp_path / "image", quiet)
