@@ -246,10 +246,11 @@ class Changelogs:
         if sibling and sibling != deb.name:
             other = find(sibling)
             if other is None or other.source_version != deb.source_version:
-                raise IntegrityError(f"{deb.name} keeps its changelog in {sibling}, which the archive has not", "")
+                text = f"{deb.name} keeps its changelog in {sibling}, which the archive has not of its version"
+                raise IntegrityError(text, "update the lists of apt")
             changelog, _ = read_changelog(self._read(other), sibling)
         if not changelog:
-            raise IntegrityError(f"{deb.name} {deb.version} has no changelog", "")
+            raise IntegrityError(f"{deb.name} {deb.version} has no changelog", "look into the package")
         return changelog
 
     def _read(self, deb: Deb) -> bytes:

@@ -19,7 +19,6 @@ from lens_core.supply.debian_archive import Deb, PackagesIndex, Release, read_re
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
 """apt's own reader of its lists, in whatever way they are compressed (Debian's apt package)."""
-_BAD = ("BADSIG", "ERRSIG", "REVKEYSIG", "EXPKEYSIG", "EXPSIG")
 _COMPRESSIONS = ("", ".gz", ".xz", ".lz4", ".zst", ".bz2")
 _UPDATE = "run apt-get update, then scan again"
 
@@ -103,12 +102,15 @@ class AptLists:
         return SignedIndex(release, f"sha256:{hashlib.sha256(text).hexdigest()}", tuple(packages.values()))
 
     def _verified(self, inrelease: Path) -> bytes:
-        """What was signed: gpgv's own output, so that text around the signed part is never read."""
+        """What was signed: gpgv's own output, so that text around the signed part is never read.
+
+        One bad signature among good ones spoils it. GOODSIG is not said of a key that expired or was revoked.
+        """
         with tempfile.TemporaryDirectory(prefix="lens-gpgv-") as home:
             command = [self._gpgv, "--homedir", home, "--status-fd", "2", "--output", "-", "--keyring"]
             done = self._run([*command, str(self._keyring.absolute()), str(inrelease)])
         said = {line.split()[1] for line in done.stderr.decode(errors="replace").splitlines() if _is_status(line)}
-        if "VALIDSIG" not in said or "GOODSIG" not in said or said & set(_BAD) or not done.stdout:
+        if done.returncode != 0 or not {"VALIDSIG", "GOODSIG"} <= said or not done.stdout:
             seen = ", ".join(sorted(said)) or "no signature"
             raise IntegrityError(f"expected a signature of the archive's keyring, gpgv saw: {seen}", _UPDATE)
         return done.stdout

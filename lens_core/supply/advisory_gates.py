@@ -66,7 +66,7 @@ def _answer(
 ) -> Answer:
     policy, now, waivers = rules
     purls = {component.purl for component in components}
-    concerned = [report for report in reports if purls & set(report.asked) or not report.asked]
+    concerned = [report for report in reports if purls & set(report.asked) or (report.errors and not report.asked)]
     judged = [(report, faults(report, components, policy, now)) for report in concerned]
     covered = {purl for report, said in judged if not said for purl in set(report.answered) & purls}
     found = group(one for report in concerned for one in report.vulnerabilities if one.purl in purls)
@@ -78,7 +78,7 @@ def _answer(
         *(
             _Fault(Verdict.ERROR, f"{report.source}: {fault}")
             for report, said in judged
-            if report.errors or not report.asked or purls & set(report.answered)  # else it has no part in this gate
+            if report.errors or purls & set(report.answered)  # else it has no part in this gate
             for fault in said
         ),
         *_coverage(components, covered, concerned),
@@ -135,10 +135,10 @@ def _faults_of_date(report: AdvisoryReport, policy: AdvisoryPolicy, now: datetim
 def _coverage(
     components: Sequence[Component], covered: set[str], reports: Sequence[AdvisoryReport]
 ) -> tuple[_Fault, ...]:
-    if not reports:
-        return (_Fault(Verdict.INCONCLUSIVE, "no source was asked"),)
     if not components:
         return (_Fault(Verdict.INCONCLUSIVE, "the SBOM lists no such package"),)
+    if not reports:
+        return (_Fault(Verdict.INCONCLUSIVE, "no source was asked"),)
     missing = [component for component in components if component.purl not in covered]
     if not missing:
         return ()

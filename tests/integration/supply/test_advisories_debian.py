@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from advisory_records import deb, pypi
-from apt_archive import NOW, workshop, write_archive, write_suite
+from apt_archive import NOW, stanza, workshop, write_archive, write_suite
 
 from lens_core.adapters.advisories_debian import DebianArchive
 from lens_core.adapters.apt_lists import AptLists
@@ -120,6 +120,28 @@ def test_a_package_that_does_not_come(lists, tmp_path):
     report = archive(lists, debs=debs).ask([deb("libdemo1", "1.0-1"), deb("quiet", "2-1")])
     assert report.answered == ()
     assert all("could not be fetched as the archive lists it" in why for _, why in report.unanswered)
+
+
+def test_a_changelog_of_another_version(tmp_path):
+    """A linked changelog of a sibling that was built from another source version explains nothing."""
+    folder = workshop() / "debs"
+    linking = stanza(folder / "libdemo1_1.0-1+deb12u2_amd64.deb")
+    sibling = stanza(folder / "libdemo-base_1.0-1+deb12u2_amd64.deb", Source="demo (1.0-9)")
+    expat = stanza(next(folder.glob("libexpat1*")))
+    write_archive(tmp_path, packages=f"{linking}\n{sibling}\n{expat}")
+    report = archive(tmp_path).ask([deb("libdemo1", "1.0-1", "demo")])
+    assert report.unanswered == (
+        (report.asked[0], "libdemo1 keeps its changelog in libdemo-base, which the archive has not of its version"),
+    )
+
+
+def test_one_bad_signature_among_good_ones(tmp_path):
+    """A second signed text behind a first that is well signed is not read: the file is refused."""
+    good = write_archive(tmp_path / "good")
+    other = write_archive(tmp_path / "other", key="other", date=NOW + timedelta(days=1))
+    good.write_bytes(good.read_bytes() + other.read_bytes())
+    report = archive(good.parent).ask([deb("libdemo1", "1.0-1+deb12u2", "demo")])
+    assert report.errors[0].startswith("bookworm-security: expected a signature")
 
 
 def test_another_release(lists):

@@ -40,6 +40,14 @@ def test_findings_and_coverage():
     assert b"127.0.0.1" not in report_bytes(report)
 
 
+def test_a_record_that_is_missing():
+    """A package with a vulnerability whose record does not come is not answered for; others are."""
+    with osv_server(SMALL, lambda path, _, good: (404 if "/vulns/" in path else 200, {}, good)) as server:
+        report = ask(server)
+    assert report.answered == ("pkg:pypi/flask@3.0",)
+    assert dict(report.unanswered)["pkg:pypi/jinja2@2.9"] == "the server did not answer"
+
+
 def test_batches():
     """Packages are asked about in batches, and every batch has the canary in it."""
     with osv_server(SMALL) as server:

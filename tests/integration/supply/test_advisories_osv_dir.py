@@ -80,6 +80,12 @@ def test_the_oldest_ecosystem_dates_the_data(tmp_path):
     assert source.ask(ASKED[2:]).data_date == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
+def test_an_undated_ecosystem_leaves_the_data_undated(tmp_path):
+    """Records of one ecosystem without a date are not dated by those of another."""
+    undated = record("D-1", "glibc", ecosystem="Debian:12", versions=("1",), modified="")
+    assert OsvDirectory(write_lines(tmp_path / "a.jsonl", [*SMALL, undated])).ask(ASKED).data_date is None
+
+
 @pytest.mark.parametrize("modified", ["", "yesterday", "2026-11-25T10:00:00"])
 def test_no_legible_date(tmp_path, modified):
     """A newest date that cannot be read, or names no zone, is none."""

@@ -43,17 +43,12 @@ def versions(seed, count):
 
 
 def test_same_order_as_dpkg():
-    """On 1,000 pairs of made-up versions our order is dpkg's, and each of its answers occurs often."""
+    """On 1,200 pairs of made-up versions dpkg says as we do, and each of the three answers occurs often."""
     pairs = list(zip(versions(1, 1000), versions(2, 1000), strict=True))
     pairs += [(left, left.replace("0", "00")) for left, _ in pairs[:200]]
-    script = (
-        'while read -r a b; do for o in lt eq gt; do if dpkg --compare-versions "$a" "$o" "$b"; '
-        "then echo $o; break; fi; done; done"
-    )
-    lines = "".join(f"{left} {right}\n" for left, right in pairs)
+    said = [_SAID[(debian(left) > debian(right)) - (debian(left) < debian(right))] for left, right in pairs]
+    script = 'while read -r a o b; do dpkg --compare-versions "$a" "$o" "$b" || echo "$a $o $b"; done'
+    lines = "".join(f"{left} {order} {right}\n" for (left, right), order in zip(pairs, said, strict=True))
     done = subprocess.run(["bash", "-c", script], input=lines, capture_output=True, text=True, check=True)
-    expected = done.stdout.split()
-    ours = [_SAID[(debian(left) > debian(right)) - (debian(left) < debian(right))] for left, right in pairs]
-    wrong = [(*pair, theirs, mine) for pair, theirs, mine in zip(pairs, expected, ours, strict=True) if theirs != mine]
-    assert wrong == []
-    assert min(expected.count(said) for said in _SAID.values()) > 50
+    assert done.stdout == ""
+    assert min(said.count(order) for order in _SAID.values()) > 50

@@ -79,7 +79,8 @@ def test_severities(severity, verdict):
         ({"canaries": (Canary("a", "npm", ("X",)),)}, "ERROR", "in pypi"),
         ({"answered": ()}, "INCONCLUSIVE", "1 of 1 packages have no sound answer (1 pypi)"),
         ({"answered": (), "unanswered": ((FLASK.purl, "no records of PyPI"),)}, "INCONCLUSIVE", "no records of PyPI"),
-        ({"asked": (), "answered": ()}, "INCONCLUSIVE", "no sound answer"),
+        ({"asked": (), "answered": ()}, "INCONCLUSIVE", "no source was asked"),
+        ({"asked": (), "answered": (), "errors": ("it crashed",)}, "ERROR", "it crashed"),
         ({"answered": (FLASK.purl, "pkg:pypi/else@1")}, "ERROR", "1 packages that it was not asked about"),
     ],
 )
@@ -88,8 +89,11 @@ def test_an_unsound_source(changed, verdict, why):
     verdicts, said = judge(report(**changed), DEBIAN)
     assert verdicts["dependency_audit"] == Verdict[verdict]
     assert why in said["dependency_audit"].reason
+    assert said["dependency_audit"].sample_count == 0
     assert not verdicts["vulnerabilities"].advances
-    assert changed.get("asked") == () or verdicts["container_scan"] == Verdict.PASS
+    assert verdicts["container_scan"] == (
+        Verdict.ERROR if said["container_scan"].reason.count("crashed") else Verdict.PASS
+    )
 
 
 def test_no_report():
@@ -103,6 +107,14 @@ def test_no_package():
     """An SBOM without packages proves nothing; one without debs leaves the container's gate open."""
     assert set(judge(report(), DEBIAN, components=())[0].values()) == {Verdict.INCONCLUSIVE}
     assert judge(report(), components=(FLASK,))[0]["container_scan"] == Verdict.INCONCLUSIVE
+
+
+def test_a_source_with_nothing_to_do():
+    """A source that is for packages which the SBOM has not takes no part in the gates of others."""
+    idle = replace(DEBIAN, asked=(), answered=(), records=0, data_date=None, canaries=())
+    verdicts, said = judge(report(), idle, components=(FLASK,))
+    assert verdicts["dependency_audit"] == verdicts["vulnerabilities"] == Verdict.PASS
+    assert "lists no such package" in said["container_scan"].reason
 
 
 def test_an_ecosystem_that_nobody_knows():

@@ -37,6 +37,12 @@ def test_events_in_any_order():
     assert said_by(pypi("a", "1.7"), record("X", "a", events=RANGE[::-1])) == ()
 
 
+def test_events_at_one_version():
+    """A version that is both where it was fixed and where it came back counts as affected."""
+    one = record("X", "a", events=(("introduced", "0"), ("introduced", "2.0"), ("fixed", "2.0")))
+    assert said_by(pypi("a", "2.0"), one) == ("ranges",)
+
+
 def test_zero_is_before_everything():
     """``introduced: 0`` holds for versions that sort before 0 as well."""
     assert said_by(pypi("a", "0.dev1"), record("X", "a", events=(("introduced", "0"),))) == ("ranges",)
