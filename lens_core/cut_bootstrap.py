@@ -10,8 +10,8 @@ from lens_core.adapters.advisories_osv_dir import OsvDirectory
 from lens_core.adapters.apt_lists import AptLists
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.coverage_record import CoverageKeeper
-from lens_core.adapters.cut_steps import DistributionsStep, ImageStep, QualityStep, SastStep, SbomStep, ScanStep
 from lens_core.adapters.cut_folder import verifier_script
+from lens_core.adapters.cut_steps import DistributionsStep, ImageStep, QualityStep, SastStep, SbomStep, ScanStep
 from lens_core.adapters.cut_store import FolderCuts
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.debian_base import DebianBase
@@ -28,11 +28,11 @@ from lens_core.cut_ports import CutListener, ReleaseLedger, Step
 from lens_core.errors import InvalidInput
 from lens_core.keys_bootstrap import open_keys
 from lens_core.model import Release
+from lens_core.registry_bootstrap import registry_of
 from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.base_lock import BaseLock
 from lens_core.supply.candidate import read_rules
 from lens_core.supply.scanner_kinds import LINT
-from lens_core.registry_bootstrap import registry_of
 from lens_core.verify_bootstrap import RELEASES, open_releases
 
 _PROJECT = Path(__file__).resolve().parent.parent

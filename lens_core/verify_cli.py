@@ -30,7 +30,12 @@ def verify(
     found = releases.verify(target, read_key(key) if key else None)
     faults = [str(fault) for fault in found.faults]
     if registry and found.release is not None and found.stands:
-        faults += [str(fault) for fault in late("lens_core.registry_bootstrap").open_registry().verify(Path(found.folder), found.release.version)]
+        faults += [
+            str(fault)
+            for fault in late("lens_core.registry_bootstrap")
+            .open_registry()
+            .verify(Path(found.folder), found.release.version)
+        ]
     if as_json:
         typer.echo(json_text({"stands": found.stands and not faults, "faults": faults, "verification": found}))
     elif not faults:

@@ -1,13 +1,13 @@
 """The steps of a cut: each joins one technology to the files that it leaves in the cut."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from lens_core.adapters.coverage_record import CoverageKeeper
+from lens_core.adapters.debian_base import MADE_BY_HAND, made_by_hand
 from lens_core.adapters.distributions import Distributions
 from lens_core.adapters.docker_engine import DockerEngine
 from lens_core.adapters.image_builder import ENGINE_LOCK, BuiltImage, ImageBuilder, ImageInputs
@@ -23,8 +23,9 @@ from lens_core.supply import canonical
 from lens_core.supply.advisories import AdvisorySource, report_bytes
 from lens_core.supply.base_lock import BaseLock
 from lens_core.supply.candidate import BUILDS, COVERAGE, INPUTS, OWNERSHIP, SBOM, SMOKE, SOURCE, TYPES, VEX
+from lens_core.supply.declared import base_declarations
 from lens_core.supply.inventory import take_inventory
-from lens_core.supply.ownership import Declared, attribute
+from lens_core.supply.ownership import attribute
 from lens_core.supply.ownership_report import write_report
 from lens_core.supply.sbom import Product, generate, generate_from_lock
 from lens_core.supply.sbom_answers import components
@@ -33,8 +34,6 @@ from lens_core.supply.source import write_source
 from lens_core.supply.words import Progress
 
 BASE_LOCK = "image-base.lock.json"
-DECLARED = "data/image-declared.json"
-"""In the commit: which files of the image no package owns, and why that is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +121,15 @@ class SbomStep:
         inventory = take_inventory(rootfs)
         progress("finding the owner of every file")
         house = Wheelhouses(self.cache).get(lock, progress)
-        locked = read_locked([*(house.folder / w.filename for w in house.wheels), _wheel(job)], self._debs(job))
-        ownership = attribute(rootfs, inventory, _declared(job.source / DECLARED), locked)
+        base = BaseLock.parse((job.folder / BASE_LOCK).read_bytes()) if (job.folder / BASE_LOCK).is_file() else None
+        debs = [self.cache / "debs" / f"{package.sha256}.deb" for package in base.packages] if base else []
+        locked = read_locked([*(house.folder / w.filename for w in house.wheels), _wheel(job)], debs)
+        declared = base_declarations(MADE_BY_HAND, made_by_hand(self.cache, base)) if base else ()
+        ownership = attribute(rootfs, inventory, declared, locked)
         content = generate(inventory, ownership, product, locked)
         nobodys = len(ownership.findings)
         said = f"{len(components(content))} packages, {len(ownership.files)} files, {nobodys} findings"
         return _written(job, {SBOM: content, OWNERSHIP: write_report(ownership)}, said)
-
-    def _debs(self, job: CutJob) -> list[Path]:
-        """The archives of the base's packages, as they were fetched; none for a base that is not ours."""
-        file = job.folder / BASE_LOCK
-        if not file.is_file():
-            return []
-        lock = BaseLock.parse(file.read_bytes())
-        return [self.cache / "debs" / f"{package.sha256}.deb" for package in lock.packages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +226,6 @@ def _inputs(built: BuiltImage) -> bytes:
     materials += [{"uri": f"urn:lens:context:{path}", "name": path, "sha256": sha256} for path, sha256 in built.context]
     document = {"materials": materials, "engine": built.engine_version, "compressor": built.compressor}
     return canonical.encode(document)
-
-
-def _declared(file: Path) -> tuple[Declared, ...]:
-    try:
-        return tuple(Declared(**item) for item in json.loads(_text(file)))
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(f"expected a list of declared files in {DECLARED}, saw {error}", "mend it") from error
 
 
 def _text(file: Path) -> str:

@@ -55,6 +55,13 @@ _ACCOUNTS = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
 }
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+MADE_BY_HAND = {
+    "etc/passwd": "the accounts of the base: no maintainer script runs that would make them",
+    "etc/group": "the groups of those accounts",
+    "etc/nsswitch.conf": "names are looked up in files, then by DNS: base-files' script would have written it",
+    _BUNDLE: "the certificates of ca-certificates as one file, as its script would have joined them",
+}
+"""The files that no package brings, and why they are there."""
 _RECORDS = "var/lib/dpkg/status.d"
 
 
@@ -137,7 +144,7 @@ class DebianBase:
         return place.is_file()
 
     def _place(self, item: DebPackage) -> Path:
-        return self._debs / f"{item.sha256}.deb"
+        return _deb(self._debs, item)
 
     def _part(self, item: DebPackage) -> Path:
         return self._debs / f"{item.sha256}.deb.part"
@@ -165,6 +172,19 @@ class DebianBase:
         digest = Digest(f"sha256:{_sha256(content)}")
         place.with_suffix(".tar.sha256").write_text(f"{digest}\n", encoding="ascii")
         return digest
+
+
+def made_by_hand(cache: Path, lock: BaseLock) -> dict[str, str]:
+    """The files of a base that no package brings, computed anew from the archives: path → SHA-256 in hex."""
+    certificates = [item for item in lock.packages if item.name == "ca-certificates"]
+    entries: dict[str, _Entry] = {}
+    for item in certificates:
+        entries |= _unpacked(item, _deb(cache / "debs", item))
+    return {info.name: _sha256(content) for info, content in _made_here(entries, 0) if info.isreg()}
+
+
+def _deb(folder: Path, item: DebPackage) -> Path:
+    return folder / f"{item.sha256}.deb"
 
 
 def _unpacked(item: DebPackage, deb: Path) -> dict[str, _Entry]:

@@ -37,7 +37,11 @@ def test_the_command_line_starts_without_what_it_may_never_need():
 def test_verifying_loads_nothing_that_it_does_not_need():
     """``lens verify`` answers at once: no network client, no tables, no ledger, no engine."""
     said = subprocess.run(
-        [sys.executable, "-c", 'import sys; from lens_core.cli import make_app; make_app("verify"); print(*sys.modules)'],
+        [
+            sys.executable,
+            "-c",
+            'import sys; from lens_core.cli import make_app; make_app("verify"); print(*sys.modules)',
+        ],
         capture_output=True,
         text=True,
         check=True,
