@@ -204,8 +204,6 @@ class _Reading:
             md5.update(chunk)
             if keep:
                 kept.append(chunk)
-        if size != member.size:
-            raise tarfile.ReadError(f"{member.name} ends early")
         self._kept += size if keep else 0
         if self._kept > MAX_KEPT_BYTES:
             raise IntegrityError(f"the image is refused: more than {MAX_KEPT_BYTES:,} bytes of metadata", _HINT)

@@ -196,6 +196,7 @@ def _index(edit: Callable[[Any], object]) -> Callable[[Path], None]:
         (_index(lambda listed: listed[0].update(digest="sha256:../../../etc/passwd")), IntegrityError),
         (_index(lambda listed: listed[0].pop("size")), IntegrityError),
         (_index(lambda listed: listed[0].update(size=10**9)), IntegrityError),
+        (_index(lambda listed: listed[0].update(size=listed[0]["size"] + 1)), IntegrityError),
     ],
 )
 def test_layouts_that_are_none_are_refused(

@@ -8,7 +8,7 @@ import pytest
 
 from bench import sbom as bench
 from bench.attacks import ATTACKS, Attack
-from bench.sample_image import clean_layers, wheels, write_layout
+from bench.sample_image import Wheel, clean_layers, wheels, write_layout
 from lens_core.adapters.image_files import ImageFiles
 from lens_core.adapters.locked_packages import read_locked
 from lens_core.errors import IntegrityError
@@ -100,6 +100,20 @@ def test_archives_that_are_none_are_refused(tmp_path: Path) -> None:
         deb.write_bytes(content)
         with pytest.raises(IntegrityError, match=r"a_1_all\.deb is not a whole archive"):
             read_locked([], [deb])
+
+
+def test_every_scheme_of_a_wheel_is_followed(tmp_path: Path) -> None:
+    """Where pip puts the parts of a wheel's data folder is where they are expected; commands keep their digests."""
+    data = "a-1.data"
+    files = {f"{data}/purelib/m.py": b"m", f"{data}/data/etc/a.conf": b"c", f"{data}/scripts/native": b"\x7fELF"}
+    files[f"{data}/scripts/text"] = b"#!python\n"
+    (package,) = read_locked([Wheel("a", "1", files, commands=("entry",)).write(tmp_path)]).packages
+    assert {"m.py", "../../../etc/a.conf"} <= {file.path for file in package.files}
+    assert {(item.path, bool(item.sha256), item.target) for item in package.scripts} == {
+        ("native", True, ""),
+        ("text", False, ""),
+        ("entry", False, "a:main"),
+    }
 
 
 def test_debs_are_read_as_dpkg_reads_them(tmp_path: Path) -> None:

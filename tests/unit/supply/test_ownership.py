@@ -1,5 +1,6 @@
 """Who answers for every file of an image, and what is said when nobody does."""
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -220,3 +221,48 @@ def test_base_declarations_prefer_the_content() -> None:
     made = base_declarations({"etc/a": "r", "etc/b": "r"}, {"etc/a": "0" * 64})
     assert [(item.pattern, bool(item.sha256)) for item in made[:2]] == [("etc/a", True), ("etc/b", False)]
     assert all(item.may_be_absent for item in made[2:])
+
+
+def wheel_image(record: bytes, locked: Locked | None = None, more: Mapping[str, bytes] | None = None) -> Ownership:
+    """The ownership of an image of one wheel (a.py) with this RECORD, and more files."""
+    info = "opt/a-1.dist-info"
+    files = {"opt/a.py": b"a", f"{info}/METADATA": b"Name: a\nVersion: 1\n", f"{info}/RECORD": record, **(more or {})}
+    assembly = Assembly()
+    assembly.begin_layer()
+    for path, content in files.items():
+        assembly.add(file(path, content), content)
+    rootfs = assembly.finish()
+    return attribute(rootfs, take_inventory(rootfs), (), locked)
+
+
+def row(path: str, content: bytes) -> bytes:
+    """A line of RECORD."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"{path},sha256={digest},{len(content)}\n".encode()
+
+
+METADATA_ROW = row("a-1.dist-info/METADATA", b"Name: a\nVersion: 1\n") + b"a-1.dist-info/RECORD,,\n"
+LOCKED_WHEEL = Locked(
+    (LockedPackage("pypi", "a", "1", tuple(hashed(name, content) for name, content in {
+        "a.py": b"a", "a-1.dist-info/METADATA": b"Name: a\nVersion: 1\n", "a-1.dist-info/RECORD": b"other",
+    }.items())),)
+)  # fmt: skip
+
+
+def test_record_that_differs_from_its_wheel_is_found_though_the_file_is_whole() -> None:
+    """Where the wheel is locked, RECORD itself is held against it: a wrong digest, a line less, a line more."""
+    right = row("a.py", b"a") + METADATA_ROW
+    assert rules(wheel_image(right, LOCKED_WHEEL)) == []
+    assert rules(wheel_image(row("a.py", b"b") + METADATA_ROW, LOCKED_WHEEL)) == [("edited-record", "opt/a.py")]
+    assert rules(wheel_image(METADATA_ROW, LOCKED_WHEEL)) == [("edited-record", "opt/a.py")]
+    extra = wheel_image(right + row("b.py", b"b"), LOCKED_WHEEL, {"opt/b.py": b"b"})
+    assert rules(extra) == [("edited-record", "opt/b.py"), ("unattributed-file", "opt/b.py")]
+
+
+def test_two_owners_that_disagree_are_found() -> None:
+    """A file that one package owns with this content and another one with another is a finding."""
+    info = "opt/b-1.dist-info"
+    metadata = b"Name: b\nVersion: 1\n"
+    record = row("a.py", b"another") + row("b-1.dist-info/METADATA", metadata) + b"b-1.dist-info/RECORD,,\n"
+    more = {f"{info}/METADATA": metadata, f"{info}/RECORD": record}
+    assert rules(wheel_image(row("a.py", b"a") + METADATA_ROW, None, more)) == [("contested", "opt/a.py")]
