@@ -30,7 +30,9 @@ run: $(VENV)
 	@bash scripts/run
 
 test: $(VENV) services
+	.venv/bin/python -m lens_core.adapters.coverage_record begin
 	.venv/bin/python -m pytest
+	.venv/bin/python -m lens_core.adapters.coverage_record end
 
 check: $(VENV)
 	.venv/bin/ruff check .
@@ -40,6 +42,7 @@ check: $(VENV)
 	.venv/bin/python -m pytest -q --no-cov tests/architecture
 
 bench: $(VENV) services
+	.venv/bin/python bench/sbom.py
 	.venv/bin/python bench/peers.py
 	.venv/bin/python bench/percentiles.py
 	.venv/bin/python bench/monitor.py
@@ -47,6 +50,7 @@ bench: $(VENV) services
 # A quarter of an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
 study: $(VENV)
 	.venv/bin/python -m study $(STUDY)
+	.venv/bin/python -m study.mutations --count 1000000
 
 services:
 	@bash scripts/services
@@ -54,3 +58,6 @@ services:
 lock: $(VENV)
 	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group dev --upgrade --quiet -o requirements.lock
+	for group in engine image-installer; do .venv/bin/uv pip compile --group $$group --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --no-annotate --quiet \
+	  -c requirements.lock -o requirements-$$group.lock || exit; done

@@ -19,6 +19,12 @@ HELP = (
     "5 evidence does not match its digest."
 )
 COMMANDS = {
+    "cut-rc": "release_cli:cut_rc",
+    "verify": "verify_cli:verify",
+    "releases": "release_cli:releases",
+    "release": "release_cli:release_app",
+    "diff": "release_cli:diff",
+    "keys": "keys_cli:keys_app",
     "corpora": "nights_cli:corpora_app",
     "nightly-validation": "nights_cli:nightly_validation",
     "nights": "nights_cli:nights",

@@ -7,7 +7,6 @@ single values of the tables.
 
 import hashlib
 import json
-import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -18,7 +17,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from lens_core.errors import InvalidInput
 from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest
+from lens_core.places import config_file, home_folder
 from lens_core.rounds import LatencyRules
+from lens_core.supply import canonical
+from lens_core.supply.candidate import CutRules
+from lens_core.supply.words import Severity
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -186,6 +189,45 @@ class MonitorSettings(_Table):
         return self
 
 
+class CutPolicySettings(_Table):
+    """``[cut.policy]``: what a candidate is judged by when it is cut; see ``CutRules``."""
+
+    line_coverage: Share
+    type_coverage: Share
+    scanners: tuple[str, ...] = Field(min_length=1)
+    fail_at: Severity
+    max_data_age_days: PositiveFloat
+    not_yet_measured: tuple[str, ...] = ()
+
+    def rules(self) -> CutRules:
+        """The rules as the pure core knows them."""
+        return CutRules(**self.model_dump())
+
+
+class CutSettings(_Table):
+    """``[cut]``: with what a candidate is built, scanned and pushed."""
+
+    policy: CutPolicySettings
+    engine: str
+    engine_timeout_s: PositiveFloat
+    base_image: str
+    registry: str
+    repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")]
+    registry_timeout_s: PositiveFloat
+    scan_timeout_s: PositiveFloat
+    osv_dir: str
+    osv_api: str
+    debian_archive: bool
+    advisories_timeout_s: PositiveFloat
+    waivers: Path
+    builder_id: str = Field(min_length=1)
+
+    @property
+    def policy_record(self) -> bytes:
+        """Everything that can change a candidate's verdict, as canonical JSON."""
+        return canonical.encode(self.policy.model_dump(mode="json"))
+
+
 class Settings(BaseSettings):
     """Everything that Lens is told from outside."""
 
@@ -200,6 +242,7 @@ class Settings(BaseSettings):
     service: ServiceSettings
     night: NightSettings
     monitor: MonitorSettings
+    cut: CutSettings
     home: Path = Path("data/home")
     # Named in the environment only; accepted here so that LENS_CONFIG is no unknown setting.
     config: Path = Path("lens.toml")
@@ -247,16 +290,15 @@ def read_policy(record: str) -> Policy:
 
 def load_settings(home: Path | None = None, config: Path | None = None) -> Settings:
     """Read the settings; InvalidInput names the file and each value that is wrong."""
-    file = (config or Path(os.environ.get("LENS_CONFIG") or "lens.toml")).absolute()
+    file = config_file(config)
     if not file.is_file():
         raise InvalidInput(
             f"expected the configuration at {file}, saw no such file",
             "run lens from the project's folder, or name the file in LENS_CONFIG",
         )
-    chosen_home = home or Path(os.environ.get("LENS_HOME") or file.parent / "data" / "home")
     Settings._file = file  # noqa: SLF001  (its own class attribute)
     try:
-        return Settings(home=chosen_home.absolute(), config=file)  # type: ignore[call-arg]  # the file gives the rest
+        return Settings(home=home_folder(home, file), config=file)  # type: ignore[call-arg]  # the file gives the rest
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{file} is not valid TOML: {error}") from error
     except ValidationError as error:

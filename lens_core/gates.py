@@ -12,6 +12,8 @@ from enum import StrEnum
 from lens_core.model import Answer, Interval, Measurement, Metric, Verdict
 from lens_core.rounds import LatencyRules
 
+_WORST_SHOWN = 5
+
 
 class Bound(StrEnum):
     """How a value is held against its threshold."""
@@ -193,3 +195,21 @@ def alike(answers: Iterable[Answer]) -> tuple[tuple[Answer, ...], ...]:
 def verdict_of(answers: Sequence[Answer]) -> Verdict:
     """The worst verdict of the answers; INCONCLUSIVE when there are none."""
     return Verdict.worst(answer.verdict for answer in answers)
+
+
+def reason_for(answers: Sequence[Answer]) -> str:
+    """A verdict's reason in one line: how many answers are as bad as the worst, and which."""
+    worst = verdict_of(answers)
+    if worst.advances:
+        waived = sum(answer.verdict is Verdict.WAIVED for answer in answers)
+        return f"all {len(answers)} answers pass" + (f", {waived} of them waived" if waived else "")
+    culprits = [answer for answer in answers if answer.verdict is worst]
+    said = [f"{_place(group)}{group[0].gate}: {group[0].reason}" for group in alike(culprits)]
+    more = f"; and {len(said) - _WORST_SHOWN} more reasons" if len(said) > _WORST_SHOWN else ""
+    return f"{len(culprits)} of {len(answers)} answers are {worst.name}: {'; '.join(said[:_WORST_SHOWN])}{more}"
+
+
+def _place(group: Sequence[Answer]) -> str:
+    if len(group) > 1:
+        return f"{len(group)} slices "
+    return f"{group[0].slice} " if group[0].slice else ""

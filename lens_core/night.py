@@ -5,7 +5,7 @@ start if its process died. What is missing gets an Answer that says so.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lens_core.catalogue import Catalogue
 from lens_core.errors import InvalidInput, LensError
-from lens_core.gates import Policy, absent_slice, alike, verdict_of, without_evidence
+from lens_core.gates import Policy, absent_slice, reason_for, verdict_of, without_evidence
 from lens_core.model import (
     Answer,
     Candidate,
@@ -40,7 +40,6 @@ from lens_core.validation import SliceValidation, explain
 
 _MAX_MINUTES = 24 * 60
 _PREPARED_AT_ONCE = 2
-_WORST_SHOWN = 5
 
 Say = Callable[[str], None]
 
@@ -90,24 +89,6 @@ class World:
     home: Path
     config: Path
     sources: Path
-
-
-def reason_for(answers: Sequence[Answer]) -> str:
-    """A verdict's reason in one line: how many answers are as bad as the worst, and which."""
-    worst = verdict_of(answers)
-    if worst.advances:
-        waived = sum(answer.verdict is Verdict.WAIVED for answer in answers)
-        return f"all {len(answers)} answers pass" + (f", {waived} of them waived" if waived else "")
-    culprits = [answer for answer in answers if answer.verdict is worst]
-    said = [f"{_place(group)}{group[0].gate}: {group[0].reason}" for group in alike(culprits)]
-    more = f"; and {len(said) - _WORST_SHOWN} more reasons" if len(said) > _WORST_SHOWN else ""
-    return f"{len(culprits)} of {len(answers)} answers are {worst.name}: {'; '.join(said[:_WORST_SHOWN])}{more}"
-
-
-def _place(group: Sequence[Answer]) -> str:
-    if len(group) > 1:
-        return f"{len(group)} slices "
-    return f"{group[0].slice} " if group[0].slice else ""
 
 
 def collect_evidence(store: EvidenceStore, home: Path, night: Night) -> tuple[Evidence, ...]:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from lens_core import terminal
 from lens_core.bootstrap import open_lens
+from lens_core.documents import json_text
 from lens_core.errors import IntegrityError
 from lens_core.model import Night, Slice
 from lens_core.night import NightRequest
@@ -31,7 +32,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(terminal.json_text(value))
+    typer.echo(json_text(value))
 
 
 class _DownloadBar:

@@ -14,7 +14,7 @@ from lens_core.changes import Trend, find_changes
 from lens_core.config import read_policy
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
 from lens_core.forecast import HORIZON_NIGHTS, Forecast, forecast
-from lens_core.gates import Policy, verdict_of
+from lens_core.gates import Policy, reason_for, verdict_of
 from lens_core.model import (
     Answer,
     Corpus,
@@ -24,7 +24,7 @@ from lens_core.model import (
     NightState,
     Verdict,
 )
-from lens_core.night import NightRequest, NightRun, Say, World, reason_for
+from lens_core.night import NightRequest, NightRun, Say, World
 from lens_core.ports import FetchListener, FetchReport
 from lens_core.series import Series
 from lens_core.trends import series_of

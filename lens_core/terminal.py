@@ -1,10 +1,6 @@
 """Records as tables for a terminal. Every cell says its verdict by a sign, not by colour alone."""
 
-import dataclasses
-import json
 from collections.abc import Sequence
-from enum import Enum
-from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, JustifyMethod, RenderableType
@@ -54,25 +50,6 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal or made.width < WIDTH:
         made = Console(stderr=stderr, highlight=False, width=WIDTH)
     return made
-
-
-def json_text(value: Any) -> str:
-    """Records as one JSON document: dataclasses as objects, enums and dates as words, absent values null."""
-    return json.dumps(_jsonable(value), indent=1, ensure_ascii=False)
-
-
-def _jsonable(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Enum):
-        return value.value if isinstance(value, str) else value.name
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
 
 
 def frame_table(frame: pd.DataFrame, folded: Sequence[str] = ()) -> Table:
@@ -143,6 +120,17 @@ def reasons_table(answers: Sequence[Answer]) -> RenderableType:
         first, fewest = group[0], min(a.sample_count for a in group)
         where = f"{len(group)} slices" if len(group) > 1 else first.slice or "(night)"
         table.add_row(verdict_text(first.verdict), where, first.gate, f"{fewest:,}" if fewest else "", first.reason)
+    return table
+
+
+def answers_table(answers: Sequence[Answer]) -> Table:
+    """Every answer of a candidate with its reason, in the order in which it was given."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("verdict", "gate", "n", "why"):
+        table.add_column(heading, no_wrap=heading != "why", overflow="fold")
+    for answer in answers:
+        count = f"{answer.sample_count:,}" if answer.sample_count else ""
+        table.add_row(verdict_text(answer.verdict), answer.gate, count, answer.reason)
     return table
 
 

@@ -9,6 +9,7 @@ import typer
 
 from lens_core import terminal, trend_views
 from lens_core.bootstrap import open_lens
+from lens_core.documents import json_text
 from lens_core.errors import InvalidInput
 from lens_core.forecast import HORIZON_NIGHTS, MAX_HORIZON_NIGHTS
 from lens_core.trend_charts import forecast_fan, trend_with_changes
@@ -27,7 +28,7 @@ def trends(*, metric: Metric = "p99_ms", slices: Slices = None, html: Html = Non
     if html is not None:
         write_page(html, f"{metric_title(metric)} over the nights", trend_with_changes(found), table)
     if as_json:
-        typer.echo(terminal.json_text(found))
+        typer.echo(json_text(found))
     elif not found:
         typer.echo(trend_views.FIRST_NIGHT)
     else:
@@ -57,7 +58,7 @@ def forecast(
         write_page(html, f"{metric_title(metric)}, the nights ahead", forecast_fan(found), table)
     if as_json:
         document: dict[str, Any] = {"forecasts": found, "backtest": tested}
-        typer.echo(terminal.json_text(document))
+        typer.echo(json_text(document))
     elif not found:
         typer.echo(trend_views.FIRST_NIGHT)
     else:

@@ -11,6 +11,13 @@ def corpora_cache(otherwise: Path) -> Path:
     return _KEPT if _KEPT.is_dir() else otherwise
 
 
+def image_cache() -> Path:
+    """The project's own cache of packages, wheels and bases: runs share it, and what is in it is verified at use."""
+    place = PROJECT / "data" / "home" / "cache"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 def make_home(home: Path, corpora: Path | None = None) -> Path:
     """A fresh home folder that shares ``corpora`` (the project's cache, if none is named)."""
     home.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,17 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+from lens_core.adapters.cut_folder import CutFolder
 from lens_core.errors import Conflict, Unavailable
+from lens_core.supply.manifest import Entry
+from lens_core.supply.tree import evidence_of
 
 _AT_ONCE = 1 << 20
 
@@ -27,7 +33,9 @@ class CutWorkspace:
         self._place = place
         self._journal = place / "journal.json"
         self._subject = subject
+        self._writing = Lock()
         self.folder = place / "cut"
+        self.source = place / "source"
         try:
             if self._read().get("subject") != subject:
                 shutil.rmtree(place, ignore_errors=True)
@@ -52,14 +60,43 @@ class CutWorkspace:
             for name in names
             for file in _files(self.folder / name)
         }
-        journal = self._read()
-        steps = {**journal.get("steps", {}), step: {"basis": basis, "files": files}}
-        _replace(self._journal, json.dumps({"subject": self._subject, "steps": steps}, indent=1).encode())
+        with self._writing:  # two steps may be done at the same moment
+            steps = {**self._read().get("steps", {}), step: {"basis": basis, "files": files}}
+            _replace(self._journal, json.dumps({"subject": self._subject, "steps": steps}, indent=1).encode())
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """See ``Workspace``."""
         for name, content in files.items():
             _replace(self.folder / name, content)
+
+    def entry(self, name: str) -> Entry:
+        """See ``Workspace``."""
+        [only] = CutFolder(self.folder).entries([name])
+        return only
+
+    def lay_out(self, archive: bytes) -> None:
+        """See ``Workspace``."""
+        shutil.rmtree(self.source, ignore_errors=True)
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:  # git made it, of this very repository
+            tar.extractall(self.source, filter="data")
+
+    def finish(self) -> tuple[Entry, ...]:
+        """See ``Workspace``."""
+        steps = self._read().get("steps", {})
+        entered = {name for entry in steps.values() for name in entry["files"]}
+        tree = CutFolder(self.folder)
+        found = tree.files().keys()
+        for name in found - entered:
+            _remove(self.folder / name, self.folder)
+        return tree.entries(sorted(found & entered))
+
+    def evidence(self) -> dict[str, bytes]:
+        """See ``Workspace``."""
+        return evidence_of(CutFolder(self.folder))
+
+    def discard(self) -> None:
+        """See ``Workspace``."""
+        shutil.rmtree(self._place, ignore_errors=True)
 
     def publish(self, target: Path) -> None:
         """See ``Workspace``."""
@@ -72,7 +109,7 @@ class CutWorkspace:
             if target.exists():
                 raise Conflict(f"{target.name} is there already", "a version is cut once: name the next one") from error
             raise _unwritable(target, error) from error
-        shutil.rmtree(self._place, ignore_errors=True)
+        self.discard()
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -80,6 +117,15 @@ class CutWorkspace:
         except (OSError, ValueError):  # no journal, or one that a torn disk left: nothing is believed
             return {}
         return read
+
+
+def _remove(path: Path, root: Path) -> None:
+    """Remove a file or an empty folder, and every folder below ``root`` that is empty then."""
+    path.rmdir() if path.is_dir() else path.unlink()
+    for folder in path.parents:
+        if folder == root or any(folder.iterdir()):
+            return
+        folder.rmdir()
 
 
 def _files(path: Path) -> Iterator[Path]:

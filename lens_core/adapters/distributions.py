@@ -9,9 +9,10 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from lens_core.cut_ports import Distribution
 from lens_core.errors import IntegrityError, InvalidInput, Unavailable
@@ -35,12 +36,20 @@ _UNLIKE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltTwice:
+    """What two builds gave alike, and for the record what each was: its circumstances, its files' SHA-256 in hex."""
+
+    distributions: tuple[Distribution, ...]
+    record: list[dict[str, Any]]
+
+
 class Distributions:
-    """Keeps the ``DistributionBuilder`` port with the hatchling of this environment (pinned by the lock)."""
+    """Builds with the hatchling of this environment (pinned by the lock)."""
 
     def build(
         self, archive: bytes, epoch: int, *, version: str = "", targets: Sequence[str] = ("sdist", "wheel")
-    ) -> tuple[Distribution, ...]:
+    ) -> BuiltTwice:
         """``targets`` of the tree in ``archive`` (tar), dated ``epoch`` (seconds since 1970).
 
         ``version`` takes the place of the one in ``pyproject.toml``. IntegrityError when the two builds
@@ -55,7 +64,12 @@ class Distributions:
                 f"two builds of one commit differ: {differing}",
                 "the build is not reproducible: compare the two with diffoscope",
             )
-        return first
+        records = zip(_UNLIKE, (first, second), strict=True)
+        return BuiltTwice(first, [{"circumstances": asdict(c), "files": _sums(files)} for c, files in records])
+
+
+def _sums(files: Sequence[Distribution]) -> dict[str, str]:
+    return {one.filename: hashlib.sha256(one.content).hexdigest() for one in files}
 
 
 def _build_once(

@@ -26,19 +26,10 @@ class WheelBuilder:
         """Build HEAD's wheel in two different folders; what is not committed is not in it."""
         commit = self._source.commit()
         dirty = bool(self._source.changes())
-        [wheel] = Distributions().build(self._source.archive(commit), commit.epoch, targets=("wheel",))
-        digest = self.keep(wheel.filename, wheel.content)
+        built = Distributions().build(self._source.archive(commit), commit.epoch, targets=("wheel",))
+        [wheel] = built.distributions
+        digest = keep_wheel(self._artifacts, wheel.filename, wheel.content)
         return Candidate(wheel.filename.split("-")[1], digest, commit.commit, dirty)
-
-    def keep(self, filename: str, content: bytes) -> Digest:
-        """Keep a wheel under its digest, from where ``unpack`` takes it."""
-        digest = _digest(content)
-        target = self._artifacts / digest.hex / filename
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(target)
-        return digest
 
     def unpack(self, candidate: Candidate) -> Path:
         """A fresh copy of the wheel's files; IntegrityError when the kept wheel is another one."""
@@ -54,6 +45,17 @@ class WheelBuilder:
         with zipfile.ZipFile(BytesIO(content)) as archive:  # our own build: names are what hatchling wrote
             archive.extractall(site)
         return site
+
+
+def keep_wheel(artifacts: Path, filename: str, content: bytes) -> Digest:
+    """Keep a wheel under its digest, from where ``unpack`` takes it."""
+    digest = _digest(content)
+    target = artifacts / digest.hex / filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(target)
+    return digest
 
 
 def _digest(content: bytes) -> Digest:

@@ -66,7 +66,11 @@ def answers(evidence: Mapping[str, ScanEvidence], source: Mapping[str, str], pol
 
 def sightings(evidence: ScanEvidence) -> tuple[Sighting, ...]:
     """What was found in the source, accepted findings included, the canary left out; ValueError if unreadable."""
-    return tuple(sighting for sighting in read_sarif(evidence.sarif).sightings if not sighting.canary)
+    return _in_source(read_sarif(evidence.sarif))
+
+
+def _in_source(report: Report) -> tuple[Sighting, ...]:
+    return tuple(sighting for sighting in report.sightings if not sighting.canary)
 
 
 def findings(scanner: str, evidence: ScanEvidence) -> tuple[Finding, ...]:
@@ -86,10 +90,10 @@ def _answer(
     wanted = {path: digest for path, digest in source.items() if reads(scanner, path)}
     digest = digest_of(evidence.sarif)
     try:
-        record = _proven(scanner, evidence, wanted, source)
+        record, report = _proven(scanner, evidence, wanted, source)
     except _Fault as fault:
         return _say(scanner, Verdict.ERROR, f"{scanner} {fault.reason}", evidence=digest)
-    return _weigh(scanner, record, sightings(evidence), policy, digest) if record.applicable else None
+    return _weigh(scanner, record, _in_source(report), policy, digest) if record.applicable else None
 
 
 def _weigh(scanner: str, record: Record, seen: tuple[Sighting, ...], policy: SastPolicy, digest: str) -> Answer:
@@ -105,8 +109,10 @@ def _weigh(scanner: str, record: Record, seen: tuple[Sighting, ...], policy: Sas
     return Answer(gate_of(scanner), "", verdict, reason, float(len(blocking)), 0.0, len(record.files), digest, sign="≤")
 
 
-def _proven(scanner: str, evidence: ScanEvidence, wanted: Mapping[str, str], source: Mapping[str, str]) -> Record:
-    """The record, when it and the SARIF prove that the scanner looked; _Fault when they do not."""
+def _proven(
+    scanner: str, evidence: ScanEvidence, wanted: Mapping[str, str], source: Mapping[str, str]
+) -> tuple[Record, Report]:
+    """Record and report, when they prove that the scanner looked; _Fault when they do not."""
     try:
         record = read_record(evidence.record)
         report = read_sarif(evidence.sarif)
@@ -121,13 +127,13 @@ def _proven(scanner: str, evidence: ScanEvidence, wanted: Mapping[str, str], sou
     if not record.applicable:
         if wanted:
             raise _Fault(f"says that it has nothing to read, but {_some(wanted)} is there for it")
-        return record
+        return record, report
     if record.error:
         raise _Fault(record.error)
     _prove_tool(scanner, record, report)
     _prove_canary(scanner, record, report)
     _prove_files(record, report, wanted)
-    return record
+    return record, report
 
 
 def _prove_tool(scanner: str, record: Record, report: Report) -> None:

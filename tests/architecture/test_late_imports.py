@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOMES = {"scipy.stats": {"backtest", "confidence"}, "statsmodels": {"levels"}, "otava": {"changes"}}
+HOMES = {
+    "scipy.stats": {"backtest", "confidence"},
+    "statsmodels": {"levels"},
+    "otava": {"changes"},
+    "lens_core.registry_bootstrap": {"verify_cli"},
+}
 
 
 def test_each_late_library_has_its_home():
@@ -27,3 +32,18 @@ def test_the_command_line_starts_without_what_it_may_never_need():
         check=True,
     ).stdout.split()
     assert not {"scipy.stats", "statsmodels", "otava", "numba", "papermill", "streamlit"} & set(said)
+
+
+def test_verifying_loads_nothing_that_it_does_not_need():
+    """``lens verify`` answers at once: no network client, no tables, no ledger, no engine."""
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            'import sys; from lens_core.cli import make_app; make_app("verify"); print(*sys.modules)',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not {"httpx", "pandas", "sqlmodel", "docker", "jsonschema", "pydantic_settings", "fastapi"} & set(said)

@@ -1,0 +1,67 @@
+"""``lens verify``: proves a cut, offline. Loads no more than that needs, so that it answers at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lens_core.documents import json_text
+from lens_core.errors import IntegrityError
+from lens_core.late import late
+from lens_core.releases import ReleaseVerification
+from lens_core.verify_bootstrap import open_releases, read_key
+
+Target = Annotated[str, typer.Argument(metavar="VERSION|DIR", help="A version that was cut here, or a cut's folder.")]
+
+
+def verify(
+    target: Target,
+    *,
+    key: Annotated[
+        Path | None, typer.Option(help="Believe this public key (PEM) alone, in place of the trusted ones.")
+    ] = None,
+    registry: Annotated[
+        bool, typer.Option("--registry", help="Hash every blob in the registry again too, over HTTP.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> None:
+    """Recompute a cut offline: every byte, every signature, every gate's answer. Names what is at fault."""
+    releases = open_releases()
+    found = releases.verify(target, read_key(key) if key else None)
+    faults = [str(fault) for fault in found.faults]
+    if registry and found.release is not None and found.stands:
+        faults += [
+            str(fault)
+            for fault in late("lens_core.registry_bootstrap")
+            .open_registry()
+            .verify(Path(found.folder), found.release.version)
+        ]
+    if as_json:
+        typer.echo(json_text({"stands": found.stands and not faults, "faults": faults, "verification": found}))
+    elif not faults:
+        for line in _lines(found, registry=registry):
+            typer.echo(line)
+    if faults:
+        if not as_json:
+            for fault in faults:
+                typer.echo(f"✕ {fault}", err=True)
+        raise typer.Exit(IntegrityError.exit_code)
+
+
+def _lines(found: ReleaseVerification, *, registry: bool) -> list[str]:
+    release = found.release
+    if release is None:  # then there is a fault
+        return []
+    also = ", and every blob in the registry is the cut's" if registry else ""
+    said = (
+        f"{found.files} files ({found.size_bytes / 1e6:.1f} MB) are as they were signed, {found.answers} gates judged "
+        f"again from their evidence give the same answers{also}"
+    )
+    return [
+        f"{release.version} stands: {said}",
+        f"signed   {release.key_id}",
+        f"commit   {release.candidate.commit}",
+        f"wheel    {release.candidate.digest}",
+        f"image    {release.image or 'none: cut without a container'}",
+        f"verdict  {release.verdict.name}  {release.reason}",
+    ]
