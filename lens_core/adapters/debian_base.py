@@ -48,7 +48,7 @@ _MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 _DROPPED = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/",
             "usr/share/bug/", "usr/share/doc-base/")  # fmt: skip
 _ACCOUNTS = {
-    "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\n"
+    "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\n"  # pragma: allowlist secret (no password)
     f"nonroot:x:{USER_ID}:{USER_ID}:nonroot:/home/nonroot:/sbin/nologin\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n",
     "etc/group": f"root:x:0:\nnonroot:x:{USER_ID}:\nnobody:x:65534:\n",
@@ -56,6 +56,7 @@ _ACCOUNTS = {
 }
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 MADE_BY_HAND = {
+    # pragma: allowlist nextline secret (no password)
     "etc/passwd": "the accounts of the base: no maintainer script runs that would make them",
     "etc/group": "the groups of those accounts",
     "etc/nsswitch.conf": "names are looked up in files, then by DNS: base-files' script would have written it",

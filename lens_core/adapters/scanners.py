@@ -219,7 +219,11 @@ class SourceScanner:
 
 
 def scan_source(tree: Path, scanners: Sequence[SourceScanner], progress: Progress) -> dict[str, ScanEvidence]:
-    """The evidence of every scanner over ``tree``, by its name, two scanners at a time."""
+    """The evidence of every scanner over ``tree``, by its name, two scanners at a time.
+
+    ``progress`` is called from other threads. InvalidInput for an empty tree; a scanner that fails raises
+    nothing: its evidence says so.
+    """
     with laid_out(tree) as layout, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def run(scanner: SourceScanner) -> ScanEvidence:

@@ -18,7 +18,7 @@ FORMAT = 1
 GENERATED = {
     "etc/group": "the groups root, nonroot and nobody",
     "etc/nsswitch.conf": "names are looked up in files, then by DNS",
-    "etc/passwd": "the users root, nonroot (65532) and nobody",
+    "etc/passwd": "the users root, nonroot (65532) and nobody",  # pragma: allowlist secret (a name of a file)
     "etc/ssl/certs/ca-certificates.crt": "the certificates of ca-certificates in one file",
 }
 """Files of the base that no package brought, and why they are there. Maintainer scripts would have made them."""

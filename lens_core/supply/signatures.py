@@ -28,7 +28,9 @@ _SMALL_ORDER = {
     0,
     1,
     _FIELD - 1,
+    # pragma: allowlist nextline secret (a point of the curve)
     int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+    # pragma: allowlist nextline secret (a point of the curve)
     int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
 }
 

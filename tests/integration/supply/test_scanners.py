@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lens_core.adapters.scanners import SourceScanner, laid_out, list_source, scan_source
+from lens_core.adapters.scanners import SourceScanner, default_scanners, laid_out, list_source, scan_source
 from lens_core.errors import InvalidInput
 from lens_core.model import Verdict
 from lens_core.supply.sast import LINTING, SastPolicy, answers, findings, sightings
@@ -251,3 +251,8 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_the_label_that_proves_reading_is_in_no_finding(said):
     """The proof that hadolint reads a file is no finding of it."""
     assert PROOF_LABEL not in said[1][HADOLINT].sarif.decode()
+
+
+def test_semgrep_joins_only_with_rules(tmp_path):
+    """Every cut runs the five scanners and lint; without rules there is no semgrep."""
+    assert [scanner.name for scanner in default_scanners(tmp_path / "no rules")] == [*SCANNERS, LINT]
