@@ -182,7 +182,7 @@ def test_a_registry_that_is_lost_gives_no_verdict(fake, layout):
     """Nothing answers any more: Unavailable, neither a fault nor a pass."""
     with client(fake) as registry:
         registry.push(layout, "rc")
-        fake.trouble("GET", "", "cut", times=999)
+        fake.trouble("GET", "(blobs|manifests|/v2/$)", "cut", times=999)
         with pytest.raises(Unavailable):
             registry.verify(layout, "rc", ())
     fake.troubles.clear()
@@ -194,11 +194,12 @@ def test_a_registry_that_is_lost_gives_no_verdict(fake, layout):
 
 
 def test_a_longer_blob_is_not_read_to_its_end(fake, layout):
-    """One byte beyond what was promised is enough."""
+    """The part that goes beyond what was promised is enough."""
     blob = large_blob(layout)
     with client(fake) as registry:
         registry.push(layout, "rc")
-        fake.blobs[str(blob.digest)] += b"x"
+        fake.blobs[str(blob.digest)] += b"x" * (1 << 20)
+        assert registry._http.hash(f"/v2/lens/blobs/{blob.digest}", {}, blob.size_bytes).size_bytes < 1 << 20
         [fault] = registry.verify(layout, "rc", ())
         assert fault.seen == f"more than {blob.size_bytes} bytes"
 
@@ -225,6 +226,16 @@ def test_a_large_attachment_is_read_back_and_a_longer_one_is_not(fake, layout):
             registry.attachments(subject)
 
 
+def test_nothing_is_attached_to_a_damaged_image(fake, layout):
+    """Its manifest is hashed first, also where the registry sends no header."""
+    with client(fake) as registry:
+        subject = registry.push(layout, "rc")
+        fake.claim, fake.manifests[str(subject)] = "none", fake.manifests[str(subject)] + b" "
+        with pytest.raises(IntegrityError, match=subject.hex):
+            registry.attach(subject, attachments_of())
+    assert set(fake.tags) == {"rc"}
+
+
 def test_all_pages_of_tags_are_read(fake, layout):
     """Tags on the second page count, those of attachments among them."""
     fake.page = 2
@@ -247,6 +258,34 @@ def test_an_index_that_a_crash_left_behind_is_a_fault_until_someone_attaches_aga
         ]
         registry.attach(subject, ())
         assert registry.verify(layout, "rc", attachments_of()) == ()
+
+
+def test_an_index_written_over_a_newer_one_is_written_again(fake, layout):
+    """Another attaches between this one's list of tags and its write: the stale index does not stay."""
+    sbom, *others = attachments_of()
+    with client(fake) as registry, client(fake) as other:
+        subject, put, late = registry.push(layout, "rc"), registry._shelf.put, list(others)
+
+        def put_late(reference, media_type, content):
+            if reference == subject_tag(subject) and late:
+                other.attach(subject, [late.pop()])
+            put(reference, media_type, content)
+
+        registry._shelf.put = put_late
+        registry.attach(subject, [sbom])
+        assert not late
+        assert registry.verify(layout, "rc", attachments_of()) == ()
+
+
+def test_a_tag_that_names_another_attachment_of_the_same_image_is_seen(fake, layout):
+    """Both are of this candidate, and yet one is gone: reading them back says so."""
+    with client(fake) as registry:
+        subject = registry.push(layout, "rc")
+        registry.attach(subject, attachments_of())
+        first, second, _ = (tag for tag in registry.tags() if ".ref-" in tag)
+        fake.tags[first] = fake.tags[second]
+        with pytest.raises(IntegrityError, match=first):
+            registry.attachments(subject)
 
 
 @pytest.mark.parametrize("times", [7, 20])
