@@ -123,7 +123,10 @@ class Registry(Protocol):
         """Unavailable when it does not answer."""
 
     def push(self, cut: Path, version: str, progress: Progress) -> str:
-        """Push the image of a sealed cut and attach its evidence; the image's place there, by digest."""
+        """Push the image of a sealed cut, attach its evidence, read all of it back; the image's place, by digest.
+
+        IntegrityError when the registry holds something else then.
+        """
 
     def verify(self, cut: Path, version: str) -> Sequence[Fault]:
         """Every blob hashed again over HTTP, held against the cut."""

@@ -92,12 +92,12 @@ def releases(*, as_json: Json = False) -> None:
                 "commit": release.candidate.commit[:12],
                 "image": release.image.short if release.image else "none",
                 "cut (UTC)": f"{release.cut_at:%Y-%m-%d %H:%M}",
-                "by": release.cut_by,
-                "pushed to": release.pushed_to.partition("@")[0] or "not pushed",
+                "pushed": "yes" if release.pushed_to else "no",
+                "cut by": release.cut_by,
             }
             for release in found
         ]
-        terminal.console().print(terminal.frame_table(pd.DataFrame(rows)))
+        terminal.console().print(terminal.frame_table(pd.DataFrame(rows), ("cut by",)))
 
 
 @release_app.command("show")

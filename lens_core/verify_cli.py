@@ -14,6 +14,9 @@ from lens_core.verify_bootstrap import open_releases, read_key
 Target = Annotated[str, typer.Argument(metavar="VERSION|DIR", help="A version that was cut here, or a cut's folder.")]
 
 
+_HINT = "  do not use it; if only its key is unknown here, compare the key with its owner, then `lens keys trust FILE`"
+
+
 def verify(
     target: Target,
     *,
@@ -45,6 +48,7 @@ def verify(
         if not as_json:
             for fault in faults:
                 typer.echo(f"✕ {fault}", err=True)
+            typer.echo(_HINT, err=True)
         raise typer.Exit(IntegrityError.exit_code)
 
 

@@ -6,7 +6,9 @@ from pathlib import Path, PurePosixPath
 from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.registry import Registry
 from lens_core.adapters.registry_http import Credentials
-from lens_core.supply.oci import Attachment
+from lens_core.errors import IntegrityError
+from lens_core.supply.candidate import SBOM
+from lens_core.supply.oci import CYCLONEDX, DSSE, Attachment
 from lens_core.supply.statement import PROVENANCE
 from lens_core.supply.tree import evidence_of
 from lens_core.supply.words import Fault, Progress
@@ -35,9 +37,17 @@ class CutRegistry:
 
     def push(self, cut: Path, version: str, progress: Progress) -> str:
         """See ``Registry``."""
+        attachments = attachments_of(cut)
         with self._open(progress) as registry:
             digest = registry.push(cut / "image", version)
-            registry.attach(digest, attachments_of(cut))
+            registry.attach(digest, attachments)
+            progress("hashing in the registry what was pushed")
+            faults = registry.verify(cut / "image", version, attachments)
+            if faults:
+                raise IntegrityError(
+                    f"the registry does not hold what was pushed: {faults[0]}",
+                    "delete what is damaged there, then run the cut again",
+                )
             return registry.reference(digest)
 
     def verify(self, cut: Path, version: str) -> Sequence[Fault]:
@@ -61,8 +71,8 @@ def attachments_of(cut: Path) -> tuple[Attachment, ...]:
 
 
 def _media_type(name: str) -> str:
-    if name.endswith(".cdx.json"):
-        return "application/vnd.cyclonedx+json"
+    if name == SBOM:
+        return CYCLONEDX
     if name == PROVENANCE:
-        return "application/vnd.dsse.envelope.v1+json"
+        return DSSE
     return _MEDIA_TYPES[PurePosixPath(name).suffix]
