@@ -44,3 +44,21 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The 64 raw bytes of the signature over ``message``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One package that an SBOM lists, as a scanner of vulnerabilities asks about it.
+
+    ``ecosystem`` is the purl's type (``pypi``, ``deb``, ``cargo`` …). ``source_name`` and ``source_version``
+    name the Debian source package that ``name`` was built from, ``distro`` its release (``debian-12``);
+    they are empty elsewhere.
+    """
+
+    purl: str
+    ecosystem: str
+    name: str
+    version: str
+    source_name: str = ""
+    source_version: str = ""
+    distro: str = ""
