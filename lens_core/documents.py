@@ -5,6 +5,8 @@ import json
 from enum import Enum
 from typing import Any
 
+from lens_core.model import Digest
+
 
 def json_text(value: Any) -> str:
     """Records as one JSON document: dataclasses as objects, enums and dates as words, absent values null."""
@@ -12,6 +14,8 @@ def json_text(value: Any) -> str:
 
 
 def _jsonable(value: Any) -> Any:
+    if isinstance(value, Digest):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):

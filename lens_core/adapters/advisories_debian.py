@@ -31,6 +31,7 @@ LIMITS = (
     "a changelog may name a vulnerability that the package does not have",
 )
 _LONGEST_CHANGELOG = 64 * 1024**2
+_LONGEST_UNPACKING_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,11 @@ class Changelogs:
 
 def read_changelog(content: bytes, name: str) -> tuple[str, str]:
     """The Debian changelog inside a .deb, or the name of the package whose folder its own links to."""
-    done = subprocess.run(["dpkg-deb", "--fsys-tarfile", "/dev/stdin"], input=content, capture_output=True, check=False)
+    command = ["dpkg-deb", "--fsys-tarfile", "/dev/stdin"]
+    try:
+        done = subprocess.run(command, input=content, capture_output=True, check=False, timeout=_LONGEST_UNPACKING_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"dpkg-deb did not run to its end ({type(error).__name__})", "install dpkg") from error
     place = PurePosixPath("usr/share/doc") / name
     texts: dict[str, str] = {}
     try:

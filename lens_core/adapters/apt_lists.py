@@ -65,13 +65,15 @@ class AptLists:
         except LensError as error:
             errors.append(error.message)
         for inrelease in sorted(self._folder.glob("*_InRelease")):
-            claimed = read_release(inrelease.read_text(encoding="utf-8", errors="replace"))
-            if claimed.origin != "Debian" or claimed.distro not in distros:
-                continue
+            claimed = Release("", "", "", "", None, None, {})
             try:
-                indexes.append(self._read_suite(inrelease))
+                claimed = read_release(inrelease.read_text(encoding="utf-8", errors="replace"))
+                if claimed.origin == "Debian" and claimed.distro in distros:
+                    indexes.append(self._read_suite(inrelease))
             except LensError as error:
                 errors.append(f"{claimed.codename}: {error.message}")
+            except (OSError, ValueError) as error:
+                errors.append(f"{claimed.codename or 'an InRelease'} cannot be read ({type(error).__name__})")
         return tuple(sorted(indexes, key=lambda index: index.release.codename)), tuple(errors)
 
     def _refresh(self) -> None:

@@ -136,9 +136,10 @@ def read_report(document: bytes) -> AdvisoryReport:
     """Read what ``report_bytes`` wrote; IntegrityError for any other bytes."""
     try:
         report = _read(json.loads(document))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        canonical = report_bytes(report)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise IntegrityError(f"expected a report of an advisory source, saw: {error!r}", "scan again") from error
-    if report_bytes(report) != document:
+    if canonical != document:
         raise IntegrityError("the report of an advisory source is not in canonical form", "scan again")
     return report
 

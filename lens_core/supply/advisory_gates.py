@@ -144,7 +144,7 @@ def _coverage(
         return ()
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(scale_of(c) for c in missing).items()))
     said = {purl: why for report in reports for purl, why in report.unanswered}
-    examples = [f"{c.purl} ({said.get(c.purl, 'not answered')})" for c in missing[:_SHOWN]]
+    examples = [f"{c.purl} ({said.get(c.purl, 'by no sound source')})" for c in missing[:_SHOWN]]
     text = f"{len(missing)} of {len(components)} packages have no sound answer ({kinds}): {', '.join(examples)}"
     return (_Fault(Verdict.INCONCLUSIVE, text),)
 

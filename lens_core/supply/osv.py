@@ -271,12 +271,13 @@ def _ordered(ids: Iterable[str]) -> tuple[str, ...]:
 
 def group(found: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
     """Those of one component that share a name become one, with the worst known severity; by purl and id."""
-    groups: list[list[Vulnerability]] = []
-    for one in found:
-        related = [g for g in groups if any(o.purl == one.purl and set(o.ids) & set(one.ids) for o in g)]
-        groups = [g for g in groups if g not in related]
-        groups.append([one, *(other for g in related for other in g)])
-    merged = [_merged(members) for members in groups]
+    groups: dict[int, list[Vulnerability]] = {}
+    home: dict[tuple[str, str], int] = {}  # package and name → the group that holds it
+    for number, one in enumerate(found):
+        related = {home[one.purl, name] for name in one.ids if (one.purl, name) in home}
+        groups[number] = [one, *(other for old in sorted(related) for other in groups.pop(old))]
+        home.update({(one.purl, name): number for member in groups[number] for name in member.ids})
+    merged = [_merged(members) for members in groups.values()]
     return tuple(sorted(merged, key=lambda one: (one.purl, one.ids)))
 
 

@@ -95,7 +95,7 @@ def read_vex(document: bytes, now: datetime) -> Waivers:
     """Read a VEX document as it stands at ``now`` (UTC); InvalidInput when it is no CycloneDX 1.6 JSON."""
     try:
         bom = json.loads(document)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"expected waivers as CycloneDX JSON, saw: {error}", _MEND) from error
     if not isinstance(bom, dict) or bom.get("bomFormat") != "CycloneDX" or bom.get("specVersion") != "1.6":
         raise InvalidInput("expected waivers with bomFormat CycloneDX and specVersion 1.6", _MEND)
@@ -186,7 +186,11 @@ def _grounds(analysis: Any, state: str) -> tuple[str, ...] | str:
 def _property(entry: Mapping[str, Any], name: str) -> str:
     """The property's one value; empty when it is missing or there are two (which of them holds?)."""
     properties = entry.get("properties")
-    found = [_text(one, "value") for one in properties if _text(one, "name") == name] if properties else []
+    found = (
+        [_text(one, "value") for one in properties if _text(one, "name") == name]
+        if isinstance(properties, list)
+        else []
+    )
     return found[0] if len(found) == 1 else ""
 
 

@@ -134,7 +134,8 @@ def test_a_changed_byte_is_found_and_named(cut, place):
     copy = place / "copy"
     subprocess.run(["cp", "-r", str(made.home / said["release"]["folder"]), str(copy)], check=True)
     [wheel] = (copy / "dist").glob("*.whl")
-    wheel.write_bytes(wheel.read_bytes()[:-1] + b"\x00")
+    content = wheel.read_bytes()
+    wheel.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     done = made.lens("verify", str(copy))
     assert done.returncode == 5
     assert wheel.name in done.stderr

@@ -9,8 +9,14 @@ import pytest
 from advisory_records import deb, pypi
 from apt_archive import NOW, stanza, workshop, write_archive, write_suite
 
+<<<<<<< HEAD
 from lens_core.adapters.advisories_debian import DebianArchive
 from lens_core.adapters.apt_lists import AptLists
+=======
+from lens_core.adapters.advisories_debian import DebianArchive, read_changelog
+from lens_core.adapters.apt_lists import AptLists
+from lens_core.errors import IntegrityError
+>>>>>>> advisories
 from lens_core.supply.advisories import report_bytes
 from lens_core.supply.words import Severity
 
@@ -144,6 +150,41 @@ def test_one_bad_signature_among_good_ones(tmp_path):
     assert report.errors[0].startswith("bookworm-security: expected a signature")
 
 
+<<<<<<< HEAD
+=======
+def test_the_next_package_has_the_changelog(tmp_path):
+    """Of packages from one source that are older, one with a changelog explains those without."""
+    folder = workshop() / "debs"
+    mute = stanza(folder / "mute_2-2_amd64.deb", Source="quiet")
+    others = [stanza(next(folder.glob(f"{name}*"))) for name in ("quiet", "libexpat1")]
+    write_archive(tmp_path, packages="\n".join([mute, *others]))
+    report = archive(tmp_path).ask([deb("mute", "2-1", "quiet"), deb("quiet", "2-1")])
+    assert found(report) == {name: ["DEBIAN-UPDATE-quiet-2-2"] for name in ("mute", "quiet")}
+
+
+def test_what_is_no_package():
+    """Bytes that are no .deb have no changelog, and say so."""
+    with pytest.raises(IntegrityError, match="its package cannot be read"):
+        read_changelog(b"rubbish", "a")
+
+
+def test_apt_is_not_there(lists, monkeypatch):
+    """Where apt is to update its lists and cannot be run, that is an error, whatever lists lie there."""
+    gpgv = shutil.which("gpgv")
+    monkeypatch.setenv("PATH", "/nowhere")
+    signed = AptLists(lists, workshop() / "good.gpg", refresh=True, gpgv=gpgv)
+    report = DebianArchive(signed, workshop() / "debs").ask([deb("libdemo-base", "1.0-1+deb12u2", "demo")])
+    assert report.errors[0] == "apt-get cannot be run"
+
+
+def test_an_unreadable_inrelease(lists):
+    """An InRelease that cannot be read is an error, even if it may be of another archive."""
+    (lists / "else_InRelease").symlink_to(lists / "nowhere")
+    report = archive(lists).ask([deb("libdemo-base", "1.0-1+deb12u2", "demo")])
+    assert report.errors == ("an InRelease cannot be read (FileNotFoundError)",)
+
+
+>>>>>>> advisories
 def test_another_release(lists):
     """Lists of one release say nothing of another's packages."""
     report = archive(lists).ask([deb("libdemo1", "1.0-1", distro="debian-13")])

@@ -217,6 +217,37 @@ def test_damaged_reports(change):
         read_report(change(text).encode())
 
 
+<<<<<<< HEAD
+=======
+def test_every_flipped_bit():
+    """A report with any bit flipped is refused, or is read as another report; nothing else happens."""
+    whole = report(vulnerabilities=(flaw("high"),), unanswered=(("pkg:a/b@1", "why"),))
+    document = report_bytes(whole)
+    refused = 0
+    for place in range(len(document)):
+        for bit in range(8):
+            changed = bytearray(document)
+            changed[place] ^= 1 << bit
+            try:
+                assert read_report(bytes(changed)) != whole
+            except IntegrityError:
+                refused += 1
+    assert refused > len(document) * 4
+
+
+@pytest.mark.parametrize("old", ['"records":7', '"asked":["pkg:pypi/flask@3.0"]', '"canaries":{', '"limits":[]'])
+@pytest.mark.parametrize("new", ["1e999", "1" * 40, "[1,null]", "NaN", "{}", '"x"', "null"])
+def test_values_of_another_kind(old, new):
+    """A value of a kind that the report does not have is refused, not carried on."""
+    text = report_bytes(report()).decode()
+    key = old.partition(":")[0]
+    changed = text.replace(old, f"{key}:{new}" + (',"x":{' if old.endswith("{") else ""))
+    assert changed != text
+    with pytest.raises(IntegrityError):
+        read_report(changed.encode())
+
+
+>>>>>>> advisories
 def test_canaries():
     """Each ecosystem and each release of Debian has its canary, once; what OSV does not know has none."""
     components = [
