@@ -29,9 +29,11 @@ $(VENV): requirements.lock pyproject.toml
 run: $(VENV)
 	@bash scripts/run
 
+# What measures latency comes last and alone: the other tests use all cores.
 test: $(VENV) services
 	.venv/bin/python -m lens_core.adapters.coverage_record begin
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --ignore=tests/e2e -n auto --dist loadfile --cov-fail-under=0 --cov-report=
+	.venv/bin/python -m pytest tests/e2e --cov-append
 	.venv/bin/python -m lens_core.adapters.coverage_record end
 
 check: $(VENV)

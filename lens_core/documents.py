@@ -14,9 +14,7 @@ def json_text(value: Any) -> str:
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, Digest):
-        return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Digest):
         return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return value.value if isinstance(value, str) else value.name

@@ -9,14 +9,9 @@ import pytest
 from advisory_records import deb, pypi
 from apt_archive import NOW, stanza, workshop, write_archive, write_suite
 
-<<<<<<< HEAD
-from lens_core.adapters.advisories_debian import DebianArchive
-from lens_core.adapters.apt_lists import AptLists
-=======
 from lens_core.adapters.advisories_debian import DebianArchive, read_changelog
 from lens_core.adapters.apt_lists import AptLists
 from lens_core.errors import IntegrityError
->>>>>>> advisories
 from lens_core.supply.advisories import report_bytes
 from lens_core.supply.words import Severity
 
@@ -150,8 +145,6 @@ def test_one_bad_signature_among_good_ones(tmp_path):
     assert report.errors[0].startswith("bookworm-security: expected a signature")
 
 
-<<<<<<< HEAD
-=======
 def test_the_next_package_has_the_changelog(tmp_path):
     """Of packages from one source that are older, one with a changelog explains those without."""
     folder = workshop() / "debs"
@@ -184,7 +177,6 @@ def test_an_unreadable_inrelease(lists):
     assert report.errors == ("an InRelease cannot be read (FileNotFoundError)",)
 
 
->>>>>>> advisories
 def test_another_release(lists):
     """Lists of one release say nothing of another's packages."""
     report = archive(lists).ask([deb("libdemo1", "1.0-1", distro="debian-13")])

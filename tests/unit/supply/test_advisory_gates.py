@@ -217,8 +217,6 @@ def test_damaged_reports(change):
         read_report(change(text).encode())
 
 
-<<<<<<< HEAD
-=======
 def test_every_flipped_bit():
     """A report with any bit flipped is refused, or is read as another report; nothing else happens."""
     whole = report(vulnerabilities=(flaw("high"),), unanswered=(("pkg:a/b@1", "why"),))
@@ -247,7 +245,6 @@ def test_values_of_another_kind(old, new):
         read_report(changed.encode())
 
 
->>>>>>> advisories
 def test_canaries():
     """Each ecosystem and each release of Debian has its canary, once; what OSV does not know has none."""
     components = [

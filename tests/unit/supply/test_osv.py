@@ -1,10 +1,7 @@
 """Matching with OSV records: lists and ranges, names, aliases, what cannot be decided, and severities."""
 
-<<<<<<< HEAD
-=======
 from itertools import permutations
 
->>>>>>> advisories
 import pytest
 from advisory_records import CRITICAL, MEDIUM, deb, pypi, record
 
@@ -133,8 +130,6 @@ def test_groups_keep_packages_apart():
     assert len(group([*match(pypi("a", "1"), *one), *match(pypi("b", "1"), *one)])) == 2
 
 
-<<<<<<< HEAD
-=======
 def test_names_link_in_a_chain():
     """Records that share no name themselves are one when a third shares one with each, in any order."""
     names = (("A-1", []), ("C-1", []), ("B-1", ["A-1", "C-1"]))
@@ -143,7 +138,6 @@ def test_names_link_in_a_chain():
         assert [one.ids for one in match(pypi("a", "1"), *order)] == [("A-1", "B-1", "C-1")]
 
 
->>>>>>> advisories
 def test_debian_by_source_package_and_release():
     """A deb is looked up by its source package's name and version, in the records of its own release."""
     one = record("DSA-1", "openssl", ecosystem="Debian:12", events=(("introduced", "0"), ("fixed", "3.0.11-1~deb12u2")))

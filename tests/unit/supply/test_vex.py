@@ -66,10 +66,7 @@ def test_the_last_day_counts():
         ({"properties": dated("2026-12-24")[1:]}, "no owner"),
         ({"properties": [*dated("2026-12-24"), *dated("2027-01-01")]}, "no owner"),
         ({"properties": []}, "no owner"),
-<<<<<<< HEAD
-=======
         ({"properties": 7}, "no owner"),
->>>>>>> advisories
         ({"id": ""}, "names no vulnerability"),
         ({"id": "CVE-*"}, "names no vulnerability"),
         ({"affects": []}, "names no package"),
@@ -121,11 +118,7 @@ def test_one_bad_reference_of_two():
 
 @pytest.mark.parametrize(
     "content",
-<<<<<<< HEAD
-    [b"", b"[]", b"{}", b'{"bomFormat":"CycloneDX","specVersion":"1.5"}', b"\xff",
-=======
     [b"", b"[" * 100_000, b"[]", b"{}", b'{"bomFormat":"CycloneDX","specVersion":"1.5"}', b"\xff",
->>>>>>> advisories
      b'{"bomFormat":"CycloneDX","specVersion":"1.6","vulnerabilities":[1]}'],
 )  # fmt: skip
 def test_what_is_no_vex(content):
