@@ -12,7 +12,7 @@ _SOCKET = Path(__file__).parents[1] / "data/home/services/docker.sock"
 
 def docker_host() -> str:
     """The engine's URL: ``DOCKER_HOST``, else the socket of ``make services``."""
-    host = os.environ.get("DOCKER_HOST", f"unix://{_SOCKET}")
+    host = os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
     if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
         _without("no container engine answers: run `make services`")
     return host
