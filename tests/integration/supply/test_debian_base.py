@@ -140,13 +140,24 @@ def test_a_list_that_is_not_what_was_signed_is_refused(lists, tmp_path):
         DebianIndex(tmp_path, newest_list, options=options).resolve(["netbase"], [], quiet)
 
 
-def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path):
-    """A changed InRelease is not believed, and without a signed list there is no base."""
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content.replace(b"Origin: Debian", b"Origin:  Debian", 1),
+        lambda content: content.replace(b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n", b"").partition(b"-----")[
+            0
+        ],
+        lambda content: b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\n" + content,
+    ],
+    ids=["changed", "unsigned", "with a second message"],
+)
+def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path, spoil):
+    """Such an InRelease is not believed, and without a signed list there is no base."""
     place, options = lists
     for path in place.glob("*_InRelease"):
         content = path.read_bytes()
         path.unlink()
-        path.write_bytes(content.replace(b"Origin: Debian", b"Origin:  Debian", 1))
+        path.write_bytes(spoil(content))
     with pytest.raises(Unavailable, match="signed"):
         DebianIndex(tmp_path, newest_list, options=options).resolve(["netbase"], [], quiet)
 
