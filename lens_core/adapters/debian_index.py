@@ -114,6 +114,7 @@ class DebianIndex:
                 "Dir::Cache::archives": place / "archives",
                 "Dir::Etc::preferences": place / "preferences",
                 "Dir::Etc::preferencesparts": place / "none",
+                "Dir::Cache::pkgcache": "",  # the machine's own is of what it has installed
                 "Acquire::ForceHash": "SHA256",  # else it prints MD5
                 "APT::Install-Recommends": "false",
                 "APT::Get::AllowUnauthenticated": "false",

@@ -42,17 +42,15 @@ def files(base):
 
 @pytest.fixture
 def lists(tmp_path):
-    """A copy of apt's lists that a test may spoil, and the options that point apt to it."""
+    """A copy of apt's smaller lists that a test may spoil, and the options that point apt to it and to no network."""
     debian_or_skip()
     place = tmp_path / "lists"
     (place / "partial").mkdir(parents=True)
-    for path in LISTS.glob("*debian_dists_bookworm-updates*"):
+    (tmp_path / "cache" / "archives" / "partial").mkdir(parents=True)
+    for path in (*LISTS.glob("*_bookworm-updates_*"), *LISTS.glob("*_bookworm-security_*")):
         shutil.copy(path, place)
-    for path in LISTS.iterdir():
-        if path.is_file() and "dists" in path.name and not (place / path.name).exists():
-            (place / path.name).symlink_to(path)
-    options = (f"Dir::State::lists={place}", "Acquire::Retries=0", "Acquire::http::Proxy=http://127.0.0.1:9")
-    return place, options
+    options = (f"Dir::State::lists={place}", f"Dir::Cache={tmp_path / 'cache'}")
+    return place, (*options, "Acquire::Retries=0", "Acquire::http::Proxy=http://127.0.0.1:9")
 
 
 def newest_list():
@@ -179,7 +177,9 @@ def test_lists_that_are_past_their_time_are_refused(lists, tmp_path):
 
 def test_a_source_that_apt_was_told_to_trust_unsigned_is_refused(lists, tmp_path):
     """``[trusted=yes]`` offers a newer base-files and calls itself Debian: apt takes it, Lens does not."""
-    _, options = lists
+    place, options = lists
+    for path in LISTS.glob("*_dists_bookworm_*"):  # of what base-files depends on
+        (place / path.name).symlink_to(path)
     repository = tmp_path / "repository"
     _unsigned_repository(repository)
     source = tmp_path / "sources.list"
