@@ -212,7 +212,7 @@ class DebianIndex:
             ]
             said = _start(command).stdout.decode(errors="replace")
             # An unknown second key is no harm (archives change keys); a signature that does not hold is, and so is
-            # a second message in the file: only one of the two would be signed.
+            # a second message in the file: it would not be clear which of the two gpgv speaks of.
             messages = release.read_bytes().count(b"-----BEGIN PGP SIGNED MESSAGE-----")
             if "[GNUPG:] BADSIG" in said or messages != 1 or not signed.is_file():
                 return (), ""

@@ -147,7 +147,7 @@ def test_a_list_that_is_not_what_was_signed_is_refused(lists, tmp_path):
         ],
         lambda content: b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\n" + content,
     ],
-    ids=["changed", "unsigned", "with a second message"],
+    ids=["changed", "unsigned", "behind another message"],
 )
 def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path, spoil):
     """Such an InRelease is not believed, and without a signed list there is no base."""
@@ -158,6 +158,18 @@ def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path
         path.write_bytes(spoil(content))
     with pytest.raises(Unavailable, match="signed"):
         DebianIndex(tmp_path, newest_list, options=options).resolve(["netbase"], [], quiet)
+
+
+def test_a_file_of_two_messages_vouches_for_nothing(lists, tmp_path):
+    """gpgv says of such a file that a signature holds; which text it is of would be a guess."""
+    place, options = lists
+    (release,) = place.glob("*_bookworm-security_InRelease")
+    index = DebianIndex(tmp_path, newest_list, options=options)
+    keys, text = index._signed(release)
+    assert keys
+    assert "Codename: bookworm-security" in text
+    release.write_bytes(release.read_bytes() * 2)
+    assert index._signed(release) == ((), "")
 
 
 def test_another_keyring_than_debians_vouches_for_nothing(lists, tmp_path):
