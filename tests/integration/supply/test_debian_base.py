@@ -161,7 +161,7 @@ def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path
 
 
 def test_a_file_of_two_messages_vouches_for_nothing(lists, tmp_path):
-    """gpgv says of such a file that a signature holds; which text it is of would be a guess."""
+    """Of such a file gpgv says that a signature holds; which text it is of would be a guess."""
     place, options = lists
     (release,) = place.glob("*_bookworm-security_InRelease")
     index = DebianIndex(tmp_path, newest_list, options=options)
