@@ -250,12 +250,12 @@ def test_a_base_from_a_registry_is_known_by_its_digest(engine, client, tmp_path)
         client.images.push(name, tag="1")
         client.images.remove(f"{name}:1")
         pulled = engine.pull(f"{name}:1")
-        manifest = httpx.get(
-            f"{address}/v2/{name.partition('/')[2]}/manifests/1",
-            headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
-            trust_env=False,
-        ).content
-        assert pulled.repo_digest == f"{name}@sha256:{hashlib.sha256(manifest).hexdigest()}"
+        manifests = f"{address}/v2/{name.partition('/')[2]}/manifests"
+        accepted = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
+        manifest = httpx.get(f"{manifests}/1", headers=accepted, trust_env=False).content
+        digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+        httpx.delete(f"{manifests}/{digest}", trust_env=False).raise_for_status()
+        assert pulled.repo_digest == f"{name}@{digest}"
         assert pulled.layers == (f"sha256:{hashlib.sha256(tar.read_bytes()).hexdigest()}",)
     finally:
         engine.remove(f"{name}:1")
