@@ -114,6 +114,7 @@ class DebianIndex:
                 "Dir::Cache::archives": place / "archives",
                 "Dir::Etc::preferences": place / "preferences",
                 "Dir::Etc::preferencesparts": place / "none",
+                "Dir::Cache::pkgcache": "",  # the machine's own is of what it has installed
                 "Acquire::ForceHash": "SHA256",  # else it prints MD5
                 "APT::Install-Recommends": "false",
                 "APT::Get::AllowUnauthenticated": "false",
@@ -211,7 +212,7 @@ class DebianIndex:
             ]
             said = _start(command).stdout.decode(errors="replace")
             # An unknown second key is no harm (archives change keys); a signature that does not hold is, and so is
-            # a second message in the file: only one of the two would be signed.
+            # a second message in the file: it would not be clear which of the two gpgv speaks of.
             messages = release.read_bytes().count(b"-----BEGIN PGP SIGNED MESSAGE-----")
             if "[GNUPG:] BADSIG" in said or messages != 1 or not signed.is_file():
                 return (), ""

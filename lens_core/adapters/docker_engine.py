@@ -89,9 +89,10 @@ class DockerEngine:
                 self._client.api.import_image_from_file(str(tar), repository="lens-base", tag=digest.hex[:32])
             found = self.find(tag)
         if found is None or found.layers != (str(digest),):
+            self.remove(tag)
             raise IntegrityError(
-                f"the engine imported another base than {digest.text}: {found.layers if found else 'none'}",
-                "remove the image lens-base and cut again",
+                f"expected a base of the layer {digest}, the engine made {found.layers if found else 'none'} of it",
+                "cut again; if it stays, remove the folder bases/ from the cache",
             )
         return found
 
@@ -118,8 +119,9 @@ class DockerEngine:
                 image = self._client.images.get(reference)
             except ImageNotFound:
                 return None
-            digests = image.attrs.get("RepoDigests") or [""]
-            return EngineImage(str(image.id), tuple(image.attrs["RootFS"]["Layers"]), str(digests[0]))
+            repository = docker.utils.parse_repository_tag(reference)[0]
+            named = [str(name) for name in image.attrs.get("RepoDigests") or [] if name.startswith(f"{repository}@")]
+            return EngineImage(str(image.id), tuple(image.attrs["RootFS"]["Layers"]), named[0] if named else "")
 
     def build(self, context: Path, base: EngineImage, arguments: Mapping[str, str], progress: Progress) -> EngineImage:
         """Build ``context/Dockerfile`` on ``base``, without a network and without earlier builds' leftovers.

@@ -42,17 +42,15 @@ def files(base):
 
 @pytest.fixture
 def lists(tmp_path):
-    """A copy of apt's lists that a test may spoil, and the options that point apt to it."""
+    """A copy of apt's smaller lists that a test may spoil, and the options that point apt to it and to no network."""
     debian_or_skip()
     place = tmp_path / "lists"
     (place / "partial").mkdir(parents=True)
-    for path in LISTS.glob("*debian_dists_bookworm-updates*"):
+    (tmp_path / "cache" / "archives" / "partial").mkdir(parents=True)
+    for path in (*LISTS.glob("*_bookworm-updates_*"), *LISTS.glob("*_bookworm-security_*")):
         shutil.copy(path, place)
-    for path in LISTS.iterdir():
-        if path.is_file() and "dists" in path.name and not (place / path.name).exists():
-            (place / path.name).symlink_to(path)
-    options = (f"Dir::State::lists={place}", "Acquire::Retries=0", "Acquire::http::Proxy=http://127.0.0.1:9")
-    return place, options
+    options = (f"Dir::State::lists={place}", f"Dir::Cache={tmp_path / 'cache'}")
+    return place, (*options, "Acquire::Retries=0", "Acquire::http::Proxy=http://127.0.0.1:9")
 
 
 def newest_list():
@@ -140,15 +138,38 @@ def test_a_list_that_is_not_what_was_signed_is_refused(lists, tmp_path):
         DebianIndex(tmp_path, newest_list, options=options).resolve(["netbase"], [], quiet)
 
 
-def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path):
-    """A changed InRelease is not believed, and without a signed list there is no base."""
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content.replace(b"Origin: Debian", b"Origin:  Debian", 1),
+        lambda content: content.replace(b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n", b"").partition(b"-----")[
+            0
+        ],
+        lambda content: b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\n" + content,
+    ],
+    ids=["changed", "unsigned", "behind another message"],
+)
+def test_lists_whose_signature_does_not_hold_are_as_good_as_none(lists, tmp_path, spoil):
+    """Such an InRelease is not believed, and without a signed list there is no base."""
     place, options = lists
     for path in place.glob("*_InRelease"):
         content = path.read_bytes()
         path.unlink()
-        path.write_bytes(content.replace(b"Origin: Debian", b"Origin:  Debian", 1))
+        path.write_bytes(spoil(content))
     with pytest.raises(Unavailable, match="signed"):
         DebianIndex(tmp_path, newest_list, options=options).resolve(["netbase"], [], quiet)
+
+
+def test_a_file_of_two_messages_vouches_for_nothing(lists, tmp_path):
+    """Of such a file gpgv says that a signature holds; which text it is of would be a guess."""
+    place, options = lists
+    (release,) = place.glob("*_bookworm-security_InRelease")
+    index = DebianIndex(tmp_path, newest_list, options=options)
+    keys, text = index._signed(release)
+    assert keys
+    assert "Codename: bookworm-security" in text
+    release.write_bytes(release.read_bytes() * 2)
+    assert index._signed(release) == ((), "")
 
 
 def test_another_keyring_than_debians_vouches_for_nothing(lists, tmp_path):
@@ -168,7 +189,9 @@ def test_lists_that_are_past_their_time_are_refused(lists, tmp_path):
 
 def test_a_source_that_apt_was_told_to_trust_unsigned_is_refused(lists, tmp_path):
     """``[trusted=yes]`` offers a newer base-files and calls itself Debian: apt takes it, Lens does not."""
-    _, options = lists
+    place, options = lists
+    for path in LISTS.glob("*_dists_bookworm_*"):  # of what base-files depends on
+        (place / path.name).symlink_to(path)
     repository = tmp_path / "repository"
     _unsigned_repository(repository)
     source = tmp_path / "sources.list"
