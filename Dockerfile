@@ -1,7 +1,7 @@
 # Lens's search engine, and nothing that it does not need: no shell, no package manager, no network while it is built.
 #
 # `lens cut-rc --container` makes the context (this file, wheelhouse/, pip.whl, image.lock) and names BASE_IMAGE:
-# a base of Debian packages that it assembled and verified itself, or a slim image with Python 3.11 (--base-image).
+# a base of Debian packages that it assembled and verified itself, or a slim image with Python 3.11 (base_image of lens.toml).
 # There is no shell in the base, so every RUN and CMD is in exec form.
 ARG BASE_IMAGE
 

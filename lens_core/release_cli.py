@@ -57,7 +57,7 @@ def cut_rc(  # noqa: PLR0913  (a command's options)
     provenance: Annotated[bool, typer.Option(help="Sign where everything comes from.")] = True,
     base_lock: Annotated[
         Path | None,
-        typer.Option(help="Put the image on the Debian packages of an earlier cut: its image-base.lock.json."),
+        typer.Option(help="Put the image on the Debian packages of an earlier cut: its base.lock.json."),
     ] = None,
     key: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lens_core.adapters.coverage_record import CoverageKeeper
-from lens_core.adapters.debian_base import MADE_BY_HAND, made_by_hand
+from lens_core.adapters.debian_base import made_by_hand
 from lens_core.adapters.distributions import Distributions
 from lens_core.adapters.docker_engine import DockerEngine
 from lens_core.adapters.image_builder import ENGINE_LOCK, BuiltImage, ImageBuilder, ImageInputs
@@ -21,7 +21,7 @@ from lens_core.cut_ports import CutJob, Made, Source
 from lens_core.errors import InvalidInput, Unavailable
 from lens_core.supply import canonical
 from lens_core.supply.advisories import AdvisorySource, report_bytes
-from lens_core.supply.base_lock import BaseLock
+from lens_core.supply.base_lock import GENERATED, BaseLock
 from lens_core.supply.candidate import BUILDS, COVERAGE, INPUTS, OWNERSHIP, SBOM, SMOKE, SOURCE, TYPES, VEX
 from lens_core.supply.declared import base_declarations
 from lens_core.supply.inventory import take_inventory
@@ -33,7 +33,7 @@ from lens_core.supply.scanner_kinds import LINT
 from lens_core.supply.source import write_source
 from lens_core.supply.words import Progress
 
-BASE_LOCK = "image-base.lock.json"
+BASE_LOCK = "base.lock.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class SbomStep:
         base = BaseLock.parse((job.folder / BASE_LOCK).read_bytes()) if (job.folder / BASE_LOCK).is_file() else None
         debs = [self.cache / "debs" / f"{package.sha256}.deb" for package in base.packages] if base else []
         locked = read_locked([*(house.folder / w.filename for w in house.wheels), _wheel(job)], debs)
-        declared = base_declarations(MADE_BY_HAND, made_by_hand(self.cache, base)) if base else ()
+        declared = base_declarations(GENERATED, made_by_hand(self.cache, base)) if base else ()
         ownership = attribute(rootfs, inventory, declared, locked)
         content = generate(inventory, ownership, product, locked)
         nobodys = len(ownership.findings)

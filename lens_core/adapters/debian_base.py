@@ -55,14 +55,6 @@ _ACCOUNTS = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
 }
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
-MADE_BY_HAND = {
-    # pragma: allowlist nextline secret (no password)
-    "etc/passwd": "the accounts of the base: no maintainer script runs that would make them",
-    "etc/group": "the groups of those accounts",
-    "etc/nsswitch.conf": "names are looked up in files, then by DNS: base-files' script would have written it",
-    _BUNDLE: "the certificates of ca-certificates as one file, as its script would have joined them",
-}
-"""The files that no package brings, and why they are there."""
 _RECORDS = "var/lib/dpkg/status.d"
 
 

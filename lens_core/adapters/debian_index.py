@@ -31,7 +31,7 @@ _TARGET = "$(FILENAME)|$(METAKEY)|$(REPO_URI)|$(ORIGIN)|$(ARCHITECTURE)"
 _ONLY_DEBIAN = (
     "Package: *\nPin: release o=Debian\nPin-Priority: 900\n\nPackage: *\nPin: release o=*\nPin-Priority: -1\n"
 )
-_OTHER_BASE = "or name a base image that the engine can pull: --base-image"
+_OTHER_BASE = "or name a base image that the engine can pull: base_image of [cut]"
 _LINE = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")
 
 
