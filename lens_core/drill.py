@@ -155,7 +155,7 @@ class Safety:
 
 
 Judge = Callable[[Mapping[str, Any], Drilled, Drilled, DrillRules], Found]
-"""Judges a cell's facts about (previous version, candidate); a KeyError, TypeError or ValueError is an ERROR."""
+"""Judges a cell's facts about (previous version, candidate); what it cannot make sense of raises, and is an ERROR."""
 
 Evidence = Mapping[tuple[str, str], bytes]
 """The bytes of observations by (version, cell)."""
@@ -229,7 +229,7 @@ def _judge_cell(
         if cell not in judges:
             return Found(Verdict.ERROR, "nobody here can judge this cell")
         return judges[cell](seen.facts, version, candidate, rules)
-    except (IntegrityError, KeyError, TypeError, ValueError) as error:
+    except (IntegrityError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Found(Verdict.ERROR, f"the observation cannot be judged: {type(error).__name__}: {error}")
 
 

@@ -55,6 +55,10 @@ class DrillTimes:
     cell_s: float = 120.0
 
 
+DEFAULT_RULES, DEFAULT_TIMES = DrillRules(), DrillTimes()
+"""What holds where ``lens.toml`` says nothing."""
+
+
 class Drilling:
     """Drills candidates of the project that it stands in."""
 
@@ -74,8 +78,8 @@ class Drilling:
 def open_drilling(  # noqa: PLR0913  (what a command's options name)
     home: Path | None = None,
     *,
-    rules: DrillRules = DrillRules(),
-    times: DrillTimes = DrillTimes(),
+    rules: DrillRules = DEFAULT_RULES,
+    times: DrillTimes = DEFAULT_TIMES,
     offline: bool = False,
     signing_key: Path | None = None,
     agent: str = "",
@@ -85,7 +89,10 @@ def open_drilling(  # noqa: PLR0913  (what a command's options name)
     if offline:  # pip fetches what is not here; then it says at once that it cannot
         os.environ["PIP_NO_INDEX"] = "1"
     home = home_folder(home)
-    known, homes = parse_previous((previous / "versions.toml").read_text(encoding="utf-8")), EngineHomes(previous, home / "cache")
+    known, homes = (
+        parse_previous((previous / "versions.toml").read_text(encoding="utf-8")),
+        EngineHomes(previous, home / "cache"),
+    )
     world = DrillWorld(
         asking=AskingWorld(
             versions=RegisteredVersions(known, previous, homes),
