@@ -5,69 +5,19 @@ A step that the candidate refuses fails the cell; one that the old version refus
 for then the drill has nothing to hold the candidate against.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lens_core.drill import Drilled, DrillRules, Found, Judge, RollbackSafe
+from lens_core.drill_parity import compare_answers
 from lens_core.model import Verdict
 
 _SHOWN = 160
-_NUMBER = re.compile(r"\d+")
 _Facts = Mapping[str, Any]
 
 
 class _Refused(Exception):
     """A step of the candidate was refused, or its contents differ: the cell fails with these words."""
-
-
-def rank_agreement(before: Sequence[str], after: Sequence[str]) -> float:
-    """How alike two rankings are, 0 to 1: the mean overlap of their first 1, 2, … n hits (average overlap).
-
-    Two empty rankings agree; hits at the top weigh most. Webber, Moffat and Zobel, 2010, section 3.
-    """
-    depth = max(len(before), len(after))
-    if not depth:
-        return 1.0
-    shares = [len(set(before[:n]) & set(after[:n])) / n for n in range(1, depth + 1)]
-    return sum(shares) / depth
-
-
-def crosses_boundary(before: str, after: str, boundaries: Sequence[str]) -> bool:
-    """Whether one of ``boundaries`` lies between two versions of tantivy, either way."""
-    low, high = sorted((_version(before), _version(after)))
-    return any(low < _version(boundary) <= high for boundary in boundaries)
-
-
-def compare_answers(
-    before: Sequence[_Facts], after: Sequence[_Facts], previous: Drilled, candidate: Drilled, rules: DrillRules
-) -> Found:
-    """Two versions' answers to the same questions: what matches must be the same, rankings within the rules."""
-    count = len(before)
-    if count != len(after):
-        return Found(Verdict.ERROR, f"{count} questions were put to one version, {len(after)} to the other")
-    if count < rules.min_questions:
-        return Found(Verdict.INCONCLUSIVE, f"{count} questions, {rules.min_questions} are needed", questions=count)
-    pairs = list(zip(before, after, strict=True))
-    odd = sum((one["total"], one["all"]) != (other["total"], other["all"]) for one, other in pairs)
-    tops = [(one["hits"][: rules.top_k], other["hits"][: rules.top_k]) for one, other in pairs]
-    agreement = sum(rank_agreement(one, other) for one, other in tops) / count
-    differing = sum(one != other for one, other in tops)
-    if not any(one["total"] for one in before):
-        return Found(Verdict.INCONCLUSIVE, f"none of {count} questions has an answer", questions=count)
-    words = f"{count} questions: {odd} with other matches, {differing} with another top {rules.top_k}"
-    if odd:
-        return Found(Verdict.FAIL, words, questions=count, differing=max(odd, differing), agreement=agreement)
-    verdict = Verdict.PASS
-    if differing and crosses_boundary(previous.tantivy, candidate.tantivy, rules.ranking_boundaries):
-        within = differing <= rules.max_differing_share * count and agreement >= rules.min_agreement
-        words += f", rank agreement {agreement:.4f}; tantivy's ranking changed between {previous.tantivy} and "
-        words += f"{candidate.tantivy}, at most {rules.max_differing_share:.0%} may differ"
-        verdict = Verdict.PASS if within else Verdict.FAIL
-    elif differing:
-        words += f", rank agreement {agreement:.4f}; no change of ranking is declared"
-        verdict = Verdict.FAIL
-    return Found(verdict, words, questions=count, differing=differing, agreement=agreement)
 
 
 def read(facts: _Facts, previous: Drilled, candidate: Drilled, _rules: DrillRules) -> Found:
@@ -97,27 +47,12 @@ def query_parity(facts: _Facts, previous: Drilled, candidate: Drilled, rules: Dr
 
 def write(facts: _Facts, previous: Drilled, candidate: Drilled, _rules: DrillRules) -> Found:
     """The candidate adds documents in place, to a copy: they are found, and the old ones are as they were."""
-    before = _own(facts, previous, "old_contents")["mine"]
-    if not before["documents"]:
-        return Found(Verdict.INCONCLUSIVE, "the index holds no document to keep")
-    try:
-        commits = _theirs(facts, candidate, "new_append")["commits"]
-        after = _theirs(facts, candidate, "new_contents")
-        _same(before, after["mine"], "writing")
-        _expect(commits, after["appended"]["documents"], "documents written")
-        _expect(commits, after["found"], "documents found that were written")
-        _untouched(facts["folder_before"], facts["folder_after"], "writing to a copy")
-    except _Refused as found:
-        return Found(Verdict.FAIL, str(found), before["documents"])
-    if not commits:
-        return Found(Verdict.INCONCLUSIVE, "nothing was written", before["documents"])
-    words = f"{commits} documents written and found, the {before['documents']:,} old ones unchanged"
-    return Found(Verdict.PASS, words, before["documents"])
+    return _written(facts, previous, candidate, "writing")
 
 
-def merge(facts: _Facts, previous: Drilled, candidate: Drilled, rules: DrillRules) -> Found:
+def merge(facts: _Facts, previous: Drilled, candidate: Drilled, _rules: DrillRules) -> Found:
     """As ``write``, but until all segments were merged into one: merging copies what was stored."""
-    found = write(facts, previous, candidate, rules)
+    found = _written(facts, previous, candidate, "merging")
     if found.verdict is not Verdict.PASS:
         return found
     written = _theirs(facts, candidate, "new_append")
@@ -227,6 +162,25 @@ JUDGES: dict[str, Judge] = {
 """The judges of this module by their cell."""
 
 
+def _written(facts: _Facts, previous: Drilled, candidate: Drilled, doing: str) -> Found:
+    before = _own(facts, previous, "old_contents")["mine"]
+    if not before["documents"]:
+        return Found(Verdict.INCONCLUSIVE, "the index holds no document to keep")
+    try:
+        commits = _theirs(facts, candidate, "new_append")["commits"]
+        after = _theirs(facts, candidate, "new_contents")
+        _same(before, after["mine"], doing)
+        _expect(commits, after["appended"]["documents"], "documents written")
+        _expect(commits, after["found"], "documents found that were written")
+        _untouched(facts["folder_before"], facts["folder_after"], f"{doing} in a copy")
+    except _Refused as found:
+        return Found(Verdict.FAIL, str(found), before["documents"])
+    if not commits:
+        return Found(Verdict.INCONCLUSIVE, "nothing was written", before["documents"])
+    words = f"{commits} documents written and found, the {before['documents']:,} old ones unchanged"
+    return Found(Verdict.PASS, words, before["documents"])
+
+
 def _own(facts: _Facts, previous: Drilled, step: str) -> Any:
     """What the old version said of its own index; ValueError when it could not."""
     answer = _step(facts, previous, step)
@@ -325,7 +279,3 @@ def _words(refusal: _Facts) -> str:
     code = f" ({refusal['code']})" if refusal["code"] else ""
     message = refusal["message"]
     return f"{refusal['kind']}{code}: {message if len(message) <= _SHOWN else message[:_SHOWN] + '…'}"
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in _NUMBER.findall(text)[:3])
