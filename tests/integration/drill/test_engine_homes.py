@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -149,11 +150,20 @@ def test_a_home_that_is_not_as_it_was_unpacked_is_made_anew(shelf, spoil):
 
 
 def test_several_ask_for_a_home_at_once_and_one_makes_it(shelf):
-    """The others wait for it; nothing is left over."""
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(shelf.homes.of, shelf.previous, shelf.said.append) for _ in range(8)]
-        homes = {future.result() for future in asked}
-    assert len(homes) == len(shelf.said) == 1
+    """While it is being made the others wait, and then find it; nothing is left over."""
+    others_spoke = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        others = []
+
+        def making(line):
+            shelf.said.append(line)
+            others.extend(pool.submit(shelf.homes.of, shelf.previous, lambda _line: others_spoke.set()) for _ in "abc")
+            others_spoke.wait(0.5)
+
+        first = shelf.homes.of(shelf.previous, making)
+        assert {future.result() for future in others} == {first}
+    assert len(shelf.said) == 1
+    assert not others_spoke.is_set()
     assert [path for path in (shelf.cache / "engines").iterdir() if path.name.startswith(".making")] == []
 
 
