@@ -76,10 +76,16 @@ def guarded(action: str, *, opening: bool = False) -> Iterator[None]:
         raise EngineError(message, "check the index with `lens index`, or build it again") from error
 
 
-def open_store(directory: Path) -> tantivy.Index:
-    """Opens a tantivy index for reading; ``IndexRefused`` when tantivy cannot."""
+def open_store(directory: Path, schema: tantivy.Schema) -> tantivy.Index:
+    """Opens a tantivy index of ``schema`` for reading; ``IndexRefused`` when tantivy cannot, or it is of another.
+
+    tantivy counts fields: with the same ones in another order it answers from the wrong ones.
+    """
     with guarded(f"open {directory}", opening=True):
         index = tantivy.Index.open(str(directory))
+        if index.schema != schema:
+            message = f"schema: expected that of this engine in {directory}, saw other fields or another order"
+            raise IndexRefused(message, "build the index again with `lens index`", code="schema")
         index.config_reader(reload_policy="manual", num_warmers=0)
         index.reload()
         return index
