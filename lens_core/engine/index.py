@@ -4,6 +4,8 @@ One thread, one commit and one segment make two builds of the same files answer 
 The index is written beside its place and renamed into it when it is complete.
 """
 
+from __future__ import annotations  # tantivy before 0.25 has no name for its writer
+
 import hashlib
 import shutil
 import tempfile
