@@ -6,7 +6,7 @@ engine's manifest; with ``redescribed`` the manifest is made to agree, so that a
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,13 @@ def damages(files: Mapping[str, bytes], other: Mapping[str, bytes]) -> Iterator[
         foreign = counterpart(name, other)
         if foreign is not None and other[foreign] != content:
             yield Damage("swapped", name, f"for another index's {kind_of(name)}", {name: other[foreign]})
+
+
+def through_commands(every: Iterable[Damage]) -> tuple[tuple[str, Damage], ...]:
+    """A sample for the engine's commands, each with the command: they cost a process each."""
+    documents = {one.kind: one for one in every if one.file.endswith(".store")}
+    pairs = (("search", "flipped"), ("search", "missing"), ("serve", "truncated"), ("serve", "swapped"))
+    return tuple((door, documents[kind]) for door, kind in pairs if kind in documents)
 
 
 def counterpart(name: str, other: Mapping[str, bytes]) -> str | None:
