@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any
+from typing import Any, Self
 
 from lens_core.adapters import damage_worker
 from lens_core.errors import Unavailable
@@ -141,7 +141,7 @@ class _Opener:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "_Opener":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_raised: object) -> None:
@@ -209,5 +209,5 @@ def _against(one: Try, whole: Try) -> Try:
     """An answer with ``same`` in place of its digest: whether it is the one of the untouched index, and not empty."""
     if one["outcome"] != "answered":
         return one
-    same = one.get("digest") == whole.get("digest") and one.get("hits", 1) > 0
+    same = bool(one["digest"]) and one["digest"] == whole.get("digest") and one.get("hits", 1) > 0
     return {"outcome": "answered", "same": same}
