@@ -23,6 +23,7 @@ _SHAPES = {
 }
 _SHA256_SHAPE = (_SHA256, "64 hex digits")
 _FILE_SHAPE = (_FILENAME, "the name of a file beside versions.toml")
+_ASIDES = {"commit": "  # pragma: allowlist secret (a commit)"}
 _REPAIR = "see data/previous/make.py, which writes versions.toml"
 
 
@@ -82,7 +83,8 @@ def render_previous(known: Iterable[Previous]) -> str:
     blocks = ["# Written by data/previous/make.py: what is pinned of each earlier version of the engine."]
     for previous in known:
         values = asdict(previous)
-        blocks.append("\n".join(["[[previous]]", *(f'{name} = "{values[name]}"' for name in _NAMES)]))
+        lines = [f'{name} = "{values[name]}"{_ASIDES.get(name, "")}' for name in _NAMES]
+        blocks.append("\n".join(["[[previous]]", *lines]))
     return "\n\n".join(blocks) + "\n"
 
 
