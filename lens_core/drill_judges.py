@@ -188,9 +188,7 @@ def rollback(facts: _Facts, previous: Drilled, candidate: Drilled, rules: DrillR
         words = f"{previous.version} answered {answered} of {asked} questions after going back"
         return Found(Verdict.FAIL, words, before["documents"], answered, safe=RollbackSafe.NO, copy_first=copy_first)
     words = f"{previous.version} opened what the candidate wrote, read equal contents and answered {asked} questions"
-    return Found(
-        Verdict.PASS, words, before["documents"], asked, safe=RollbackSafe.YES, copy_first=copy_first
-    )
+    return Found(Verdict.PASS, words, before["documents"], asked, safe=RollbackSafe.YES, copy_first=copy_first)
 
 
 def roll_forward(facts: _Facts, previous: Drilled, candidate: Drilled, rules: DrillRules) -> Found:

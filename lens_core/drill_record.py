@@ -111,7 +111,9 @@ def observation_name(version: str, cell: str) -> str:
     return f"{OBSERVATIONS}{version}/{cell}.json"
 
 
-def evidence_of(files: dict[str, bytes], versions: Sequence[Drilled], rules: DrillRules) -> dict[tuple[str, str], bytes]:
+def evidence_of(
+    files: dict[str, bytes], versions: Sequence[Drilled], rules: DrillRules
+) -> dict[tuple[str, str], bytes]:
     """The observations among the files of a drill, by version and cell."""
     wanted = ((version.version, cell) for version in versions for cell in rules.cells)
     return {key: files[name] for key in wanted if (name := observation_name(*key)) in files}

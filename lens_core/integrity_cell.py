@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lens_core.drill import Found
 from lens_core.index_damage import DAMAGES
 from lens_core.index_integrity import FILE_KINDS, MANAGED, MANIFEST, META, kind_of
 from lens_core.model import Verdict
@@ -56,6 +57,13 @@ def judge_integrity(observation: Any) -> IntegrityAnswer:
         seen = f"no answer from it through {', '.join(useless)}: refusals then prove nothing"
         return IntegrityAnswer(Verdict.INCONCLUSIVE, "answers from the index as it was", seen)
     return _judge(tries, Counter(outcomes)["refused"])
+
+
+def integrity(facts: Mapping[str, Any], *_about: object) -> Found:
+    """The ``Judge`` of the cell in a drill: ``documents`` are the damages that were tried, ``differing`` the faults."""
+    answer = judge_integrity(facts)
+    tried = len(facts.get("tries", ()))
+    return Found(answer.verdict, f"expected {answer.expected}, saw {answer.seen}", tried, differing=len(answer.faults))
 
 
 def _judge(tries: Sequence[Mapping[str, Any]], refused: int) -> IntegrityAnswer:
