@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lens_core.drill import Drilled
-from lens_core.supply.words import Progress
+from lens_core.supply.words import Fault, Progress
 
 Facts = dict[str, Any]
 """What a cell saw, as JSON."""
@@ -167,3 +167,16 @@ class DrillCandidate:
     wheel_sha256: str
     commit: str
     dirty: bool
+
+
+class DrillStore(Protocol):
+    """Where finished drills stand: ``<version>/<n>``, n from 1."""
+
+    def next_place(self, version: str) -> Path:
+        """Where the next drill of a version is to stand."""
+
+    def faults(self, folder: Path, keys: Mapping[str, bytes] | None = None) -> Sequence[Fault]:
+        """What is wrong with a drill, held against ``keys``, else against the trusted ones."""
+
+    def trusted(self) -> Mapping[str, bytes]:
+        """The public keys (raw, by id) that are believed here."""
