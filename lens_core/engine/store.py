@@ -88,15 +88,16 @@ def _expect_segment_files(directory: Path) -> None:
                 raise IndexRefused(message, "build the index again with `lens index`")
 
 
-def open_store(directory: Path, schema: tantivy.Schema) -> tantivy.Index:
-    """Opens a tantivy index of ``schema`` for reading; ``IndexRefused`` when tantivy cannot, or it is of another.
+def open_store(directory: Path, schema: tantivy.Schema | None = None) -> tantivy.Index:
+    """Opens a tantivy index for reading; ``IndexRefused`` when tantivy cannot, or it is not of ``schema``, if given.
 
-    tantivy counts fields: with the same ones in another order it answers from the wrong ones.
+    tantivy counts fields: with the same ones in another order it answers from the wrong ones. None is for who
+    reads what another version wrote, by its fields' names.
     """
     with guarded(f"open {directory}", opening=True):
         _expect_segment_files(directory)
         index = tantivy.Index.open(str(directory))
-        if index.schema != schema:
+        if schema is not None and index.schema != schema:
             message = f"schema: expected that of this engine in {directory}, saw other fields or another order"
             raise IndexRefused(message, "build the index again with `lens index`", code="schema")
         index.config_reader(reload_policy="manual", num_warmers=0)
