@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS, folder_digest
+from lens_core.adapters.drill_integrity import IntegrityCell
 from lens_core.adapters.drill_versions import RegisteredVersions
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
@@ -28,6 +29,7 @@ from lens_core.drill_judges import JUDGES as ENGINE_JUDGES
 from lens_core.drill_ports import Cell, DrillCandidate, DrillListener
 from lens_core.drill_reader import Drills
 from lens_core.errors import InvalidInput
+from lens_core.integrity_cell import integrity
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
 from lens_core.previous import Previous, parse_previous, select_previous
@@ -37,9 +39,9 @@ from lens_core.verify_bootstrap import TRUSTED, open_releases
 DRILLS, DRILLING = "drills", "drilling"
 """Below the home folder: finished drills, and where one is worked at."""
 
-CELLS: Sequence[Cell] = ENGINE_CELLS
+CELLS: Sequence[Cell] = (*ENGINE_CELLS, IntegrityCell())
 """Every cell that is asked."""
-JUDGES: dict[str, Judge] = dict(ENGINE_JUDGES)
+JUDGES: Mapping[str, Judge] = {**ENGINE_JUDGES, "integrity": integrity}
 """The judge of every cell."""
 
 _PROJECT = Path(__file__).resolve().parent.parent
