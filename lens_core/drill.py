@@ -193,9 +193,11 @@ def outcome_of(version: str, answers: Sequence[DrillAnswer], way: Safety) -> str
     verdict = verdict_of([answer for answer in answers if answer.version == version])
     if not verdict.advances:
         return {"FAIL": "not compatible", "ERROR": "not known: cells failed"}.get(verdict.name, "not known")
-    if way.rollback_safe is RollbackSafe.YES:
-        return "read, write and go back"
-    return "read and migrate only: write to a copy"
+    return {
+        RollbackSafe.YES: "read, write and go back",
+        RollbackSafe.NO: "read and migrate only: write to a copy",
+        RollbackSafe.UNKNOWN: "read and migrate; going back is not known",
+    }[way.rollback_safe]
 
 
 def read_observation(content: bytes, what: str = "the observation") -> Observation:

@@ -240,12 +240,13 @@ def test_a_version_comes_to_what_its_cells_say():
         for verdict, safe in (
             (Verdict.PASS, RollbackSafe.YES),
             (Verdict.WAIVED, RollbackSafe.NO),
+            (Verdict.PASS, RollbackSafe.UNKNOWN),
             (Verdict.FAIL, RollbackSafe.NO),
             (Verdict.INCONCLUSIVE, RollbackSafe.YES),
         )
     }
     assert words == {
-        "read, write and go back", "read and migrate only: write to a copy", "not compatible", "not known",
+        "read, write and go back", "read and migrate only: write to a copy", "read and migrate; going back is not known", "not compatible", "not known",
     }  # fmt: skip
     assert outcome_of("0.9.0", [], Safety("0.9.0", RollbackSafe.YES, copy_first=True, why="")) == "not known"
 
