@@ -246,8 +246,12 @@ def test_a_version_comes_to_what_its_cells_say():
         )
     }
     assert words == {
-        "read, write and go back", "read and migrate only: write to a copy", "read and migrate; going back is not known", "not compatible", "not known",
-    }  # fmt: skip
+        "read, write and go back",
+        "read and migrate only: write to a copy",
+        "read and migrate; going back is not known",
+        "not compatible",
+        "not known",
+    }
     assert outcome_of("0.9.0", [], Safety("0.9.0", RollbackSafe.YES, copy_first=True, why="")) == "not known"
 
 
