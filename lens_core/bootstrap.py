@@ -15,6 +15,7 @@ from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.service_process import ServiceProcess
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.wheel_builder import WheelBuilder
+from lens_core.advisory_bootstrap import vulnerability_gate
 from lens_core.catalogue import parse_catalogue
 from lens_core.config import Settings, load_settings
 from lens_core.errors import InvalidInput
@@ -63,9 +64,10 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
         policy=settings.policy.policy(),
         service_key=json.dumps(service.index),
     )
+    ledger = SqlLedger(home / "lens.db")
     return Lens(
         World(
-            ledger=SqlLedger(home / "lens.db"),
+            ledger=ledger,
             clock=SystemClock(),
             builder=builder,
             corpora=corpora,
@@ -87,6 +89,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             home=home,
             config=settings.config,
             sources=_PROJECT / "notebooks",
+            gates=(vulnerability_gate(settings, ledger),),
         )
     )
 

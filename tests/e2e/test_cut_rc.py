@@ -111,6 +111,30 @@ def test_two_verifiers_and_the_registry_agree_that_it_stands(cut, place):
     assert said["release"]["pushed_to"].endswith(said["release"]["image"])
 
 
+def test_verifying_opens_no_socket(cut):
+    """With every use of a socket forbidden, the whole cut still verifies."""
+    made, _ = cut
+    forbid = (
+        "import sys\n"
+        "def hook(event, _):\n"
+        "    if event.startswith('socket.'):\n"
+        "        raise RuntimeError(event)\n"
+        "sys.addaudithook(hook)\n"
+        "from lens_core.cli import main\n"
+        f"main(['verify', {VERSION!r}])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", forbid],
+        cwd=made.folder,
+        env=made.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "stands" in done.stdout
+
+
 def test_from_another_path_the_same_bytes_come_out(cut, place, environment):
     """Wheel, sdist, image and SBOM are built again in another clone and compared; another byte would be refused."""
     _, said = cut
