@@ -14,7 +14,7 @@ from lens_core.cut_ports import Workspace
 from lens_core.drill import Drilled, DrillRules, Judge, judge
 from lens_core.drill_asking import Asked, Asking, AskingWorld
 from lens_core.drill_ports import DrillCandidate, DrillListener, DrillStore, Home
-from lens_core.drill_record import RECORD, DrillRecord, evidence_of, observation_name
+from lens_core.drill_record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.ports import Clock, Lease
 from lens_core.supply import manifest
@@ -54,7 +54,7 @@ class Drill:
 
 
 class CompatDrill:
-    """One use of ``lens compat-drill``: a candidate (of ``version``, else of HEAD) against the versions ``previous``."""
+    """One use of ``lens compat-drill``: a candidate (``version``, else HEAD) against the versions ``previous``."""
 
     def __init__(self, world: DrillWorld, version: str, previous: Sequence[str], listener: DrillListener) -> None:
         self._world = world
@@ -140,8 +140,3 @@ class CompatDrill:
             answers=answers,
             ways_back=ways_back,
         )
-
-
-def sealed_version(version: str, number: str) -> str:
-    """What a drill's manifest is of: never a version that a cut's could be of, so that none passes for the other."""
-    return f"{version}+drill.{number}"

@@ -155,7 +155,7 @@ class Safety:
 
 
 Judge = Callable[[Mapping[str, Any], Drilled, Drilled, DrillRules], Found]
-"""Judges a cell's facts about (previous version, candidate); a KeyError, TypeError or ValueError is an ERROR."""
+"""Judges a cell's facts about (previous version, candidate); what it cannot make sense of raises, and is an ERROR."""
 
 Evidence = Mapping[tuple[str, str], bytes]
 """The bytes of observations by (version, cell)."""
@@ -193,9 +193,11 @@ def outcome_of(version: str, answers: Sequence[DrillAnswer], way: Safety) -> str
     verdict = verdict_of([answer for answer in answers if answer.version == version])
     if not verdict.advances:
         return {"FAIL": "not compatible", "ERROR": "not known: cells failed"}.get(verdict.name, "not known")
-    if way.rollback_safe is RollbackSafe.YES:
-        return "read, write and go back"
-    return "read and migrate only: write to a copy"
+    return {
+        RollbackSafe.YES: "read, write and go back",
+        RollbackSafe.NO: "read and migrate only: write to a copy",
+        RollbackSafe.UNKNOWN: "read and migrate; going back is not known",
+    }[way.rollback_safe]
 
 
 def read_observation(content: bytes, what: str = "the observation") -> Observation:
@@ -229,7 +231,7 @@ def _judge_cell(
         if cell not in judges:
             return Found(Verdict.ERROR, "nobody here can judge this cell")
         return judges[cell](seen.facts, version, candidate, rules)
-    except (IntegrityError, KeyError, TypeError, ValueError) as error:
+    except (IntegrityError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Found(Verdict.ERROR, f"the observation cannot be judged: {type(error).__name__}: {error}")
 
 

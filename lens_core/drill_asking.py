@@ -51,7 +51,7 @@ class Asking:
         self._scratch = scratch
         self._listener = listener
         self._lock = Lock()
-        self._live: set[tuple[Bench, Event]] = set()
+        self._live: dict[Event, Bench] = {}
         self._stopped = False
 
     def about(self, version: str) -> Asked:
@@ -76,8 +76,8 @@ class Asking:
         """Kill what runs; whoever waits for a cell goes on at once. Nothing new begins."""
         with self._lock:
             self._stopped = True
-            live = list(self._live)
-        for bench, over in live:
+            live = list(self._live.items())
+        for over, bench in live:
             bench.stop()
             over.set()
 
@@ -115,14 +115,14 @@ class Asking:
 
         self._listener.at(version, cell.name.replace("_", " "))
         with self._lock:
-            self._live.add((bench, over))
+            self._live[over] = bench
             stopped = self._stopped
         if not stopped:
             Thread(target=look, daemon=True, name=f"{version} {cell.name}").start()
             over.wait(self._world.cell_s)
         bench.stop()
         with self._lock:
-            self._live.discard((bench, over))
+            del self._live[over]
         noted = seen[0] if seen else self._over(version, cell.name)
         shutil.rmtree(scratch, ignore_errors=True)
         self._listener.done(version, cell.name, noted.ended.value, self._world.stopwatch() - began)

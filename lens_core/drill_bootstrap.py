@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS, folder_digest
+from lens_core.adapters.drill_integrity import IntegrityCell
 from lens_core.adapters.drill_versions import RegisteredVersions
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
@@ -28,6 +29,7 @@ from lens_core.drill_judges import JUDGES as ENGINE_JUDGES
 from lens_core.drill_ports import Cell, DrillCandidate, DrillListener
 from lens_core.drill_reader import Drills
 from lens_core.errors import InvalidInput
+from lens_core.integrity_cell import integrity
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
 from lens_core.previous import Previous, parse_previous, select_previous
@@ -37,9 +39,9 @@ from lens_core.verify_bootstrap import TRUSTED, open_releases
 DRILLS, DRILLING = "drills", "drilling"
 """Below the home folder: finished drills, and where one is worked at."""
 
-CELLS: Sequence[Cell] = ENGINE_CELLS
+CELLS: Sequence[Cell] = (*ENGINE_CELLS, IntegrityCell())
 """Every cell that is asked."""
-JUDGES: dict[str, Judge] = dict(ENGINE_JUDGES)
+JUDGES: Mapping[str, Judge] = {**ENGINE_JUDGES, "integrity": integrity}
 """The judge of every cell."""
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -53,6 +55,10 @@ class DrillTimes:
 
     step_s: float = 60.0
     cell_s: float = 120.0
+
+
+DEFAULT_RULES, DEFAULT_TIMES = DrillRules(), DrillTimes()
+"""What holds where ``lens.toml`` says nothing."""
 
 
 class Drilling:
@@ -74,8 +80,8 @@ class Drilling:
 def open_drilling(  # noqa: PLR0913  (what a command's options name)
     home: Path | None = None,
     *,
-    rules: DrillRules = DrillRules(),
-    times: DrillTimes = DrillTimes(),
+    rules: DrillRules = DEFAULT_RULES,
+    times: DrillTimes = DEFAULT_TIMES,
     offline: bool = False,
     signing_key: Path | None = None,
     agent: str = "",
@@ -85,7 +91,10 @@ def open_drilling(  # noqa: PLR0913  (what a command's options name)
     if offline:  # pip fetches what is not here; then it says at once that it cannot
         os.environ["PIP_NO_INDEX"] = "1"
     home = home_folder(home)
-    known, homes = parse_previous((previous / "versions.toml").read_text(encoding="utf-8")), EngineHomes(previous, home / "cache")
+    known, homes = (
+        parse_previous((previous / "versions.toml").read_text(encoding="utf-8")),
+        EngineHomes(previous, home / "cache"),
+    )
     world = DrillWorld(
         asking=AskingWorld(
             versions=RegisteredVersions(known, previous, homes),

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lens_core.compat_drill import sealed_version
 from lens_core.drill import Judge, judge
-from lens_core.drill_record import OBSERVATIONS, RECORD, DrillRecord, evidence_of, read_record
+from lens_core.drill_record import OBSERVATIONS, RECORD, DrillRecord, evidence_of, read_record, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.supply import sealed
-from lens_core.supply.manifest import MANIFEST, Manifest, decode
+from lens_core.supply.manifest import Manifest
 from lens_core.supply.tree import Tree
 from lens_core.supply.tree import evidence_of as files_of
 from lens_core.supply.words import Fault
@@ -103,7 +102,7 @@ class Drills:
     def verify_version(
         self, version: str, wheel_sha256: str, keys: Mapping[str, bytes] | None = None
     ) -> tuple[DrillVerification, ...]:
-        """Every drill of a version, oldest first; a drill of other bytes than the wheel's ``wheel_sha256`` is at fault."""
+        """Every drill of a version, oldest first; one of another wheel than ``wheel_sha256`` (hex) is at fault."""
         found = []
         for place in self.places(version):
             one = self.verify(place, keys)
@@ -137,7 +136,6 @@ class Drills:
 
     def _numbers(self, version: str) -> list[int]:
         return [int(place.name) for place in (self._folder / version).glob("*") if place.name.isdigit()]
-
 
 
 def _misnamed(record: DrillRecord, manifest: Manifest) -> list[Fault]:

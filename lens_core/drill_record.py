@@ -17,7 +17,7 @@ _AT = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True, slots=True)
 class DrillRecord:
-    """One drill: when and for whom, of which candidate (``commit`` of git), against what, by which rules; what came out.
+    """One drill: when, for whom, of which candidate (``commit`` is git's), against what, by which rules; what came out.
 
     ``dirty`` says that the working tree held changes that the candidate's wheel does not.
     """
@@ -103,7 +103,8 @@ def rules_json(rules: DrillRules) -> dict[str, Any]:
 
 def read_rules(document: dict[str, Any]) -> DrillRules:
     """The rules of a record; TypeError for others than ``rules_json`` writes."""
-    return DrillRules(**{name: tuple(v) if isinstance(v, list) else v for name, v in document.items()})
+    found: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in document.items()}
+    return DrillRules(**found)
 
 
 def observation_name(version: str, cell: str) -> str:
@@ -117,6 +118,11 @@ def evidence_of(
     """The observations among the files of a drill, by version and cell."""
     wanted = ((version.version, cell) for version in versions for cell in rules.cells)
     return {key: files[name] for key in wanted if (name := observation_name(*key)) in files}
+
+
+def sealed_version(version: str, number: str) -> str:
+    """What a drill's manifest is of: never a version that a cut's could be of, so that none passes for the other."""
+    return f"{version}+drill.{number}"
 
 
 def _answer(item: dict[str, Any]) -> DrillAnswer:

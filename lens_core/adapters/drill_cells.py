@@ -43,8 +43,8 @@ def folder_digest(folder: Path) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def read(case: Case, progress: Progress) -> Facts:
-    """The candidate opens and reads; is every byte as before?"""
+def read(case: Case, _progress: Progress) -> Facts:
+    """The candidate opens and reads, and should leave every byte as it was."""
     index, old = _copy(case, "read"), case.old_engine()
     old_contents, before = old.ask("contents", index=_pristine(case)), folder_digest(index)
     steps = {
@@ -55,19 +55,19 @@ def read(case: Case, progress: Progress) -> Facts:
     return {"steps": steps, "folder_before": before, "folder_after": folder_digest(index)}
 
 
-def query_parity(case: Case, progress: Progress) -> Facts:
+def query_parity(case: Case, _progress: Progress) -> Facts:
     """Both versions answer the golden questions from the same bytes."""
     given = case.old_index.answers
     old = given if given is not None and case.old is None else _answers(case.old_engine(), _pristine(case), case)
     return {"steps": {"old_answers": old, "new_answers": _answers(case.new, _copy(case, "asked"), case)}}
 
 
-def write(case: Case, progress: Progress) -> Facts:
+def write(case: Case, _progress: Progress) -> Facts:
     """The candidate writes a few documents into a copy."""
     return _written(case, commits=WRITTEN, merged=False)
 
 
-def merge(case: Case, progress: Progress) -> Facts:
+def merge(case: Case, _progress: Progress) -> Facts:
     """The candidate writes into a copy until all segments are merged into one."""
     return _written(case, commits=MOST_WRITTEN, merged=True)
 
@@ -100,7 +100,7 @@ def migrate(case: Case, progress: Progress) -> Facts:
     return facts | {"native": native is not None, "folder_before": before, "folder_after": folder_digest(index)}
 
 
-def rollback(case: Case, progress: Progress) -> Facts:
+def rollback(case: Case, _progress: Progress) -> Facts:
     """The candidate writes into one copy; the old version comes back to it, and to the copy that was left alone."""
     old, written, untouched = case.old_engine(), _copy(case, "written"), _copy(case, "untouched")
     before = folder_digest(untouched)
@@ -118,7 +118,7 @@ def rollback(case: Case, progress: Progress) -> Facts:
     return {"steps": steps, "copy_before": before, "copy_after": folder_digest(untouched)}
 
 
-def roll_forward(case: Case, progress: Progress) -> Facts:
+def roll_forward(case: Case, _progress: Progress) -> Facts:
     """The old version, back again, writes; the candidate takes over once more.
 
     Where the old version cannot open what the candidate wrote, it goes on with the copy, and so does the candidate.
@@ -139,7 +139,7 @@ def roll_forward(case: Case, progress: Progress) -> Facts:
     return {"steps": steps, "path": "in_place" if in_place else "copy_first", "appended_before": before}
 
 
-def analyzer(case: Case, progress: Progress) -> Facts:
+def analyzer(case: Case, _progress: Progress) -> Facts:
     """Both versions make tokens of one text, and name their analyzer."""
     index = _pristine(case)
     steps = {"old_analyzer": case.old_engine().ask("analyzer", index=index)}

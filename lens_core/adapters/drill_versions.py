@@ -34,7 +34,9 @@ class RegisteredVersions:
             said: Facts = {"answers": [_as_worker(answer) for answer in golden["answers"]]}
             questions = tuple(golden["questions"])
         except (KeyError, TypeError, ValueError) as error:
-            raise IntegrityError(f"golden.json of {version}: expected answers, saw {error!r}", "archive it again") from error
+            raise IntegrityError(
+                f"golden.json of {version}: expected answers, saw {error!r}", "archive it again"
+            ) from error
         if len(questions) != len(said["answers"]):
             raise IntegrityError(f"golden.json of {version}: not one answer for each question", "archive it again")
         answers = {"ok": True, "engine": version, "tantivy": self.tantivy(version), "said": said}
