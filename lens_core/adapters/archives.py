@@ -1,12 +1,14 @@
 """Takes source files out of downloaded archives without trusting them.
 
-Wheels are zip files; npm tarballs and source distributions are gzipped tar files. Nothing of an
-archive is ever run or built. An archive that holds anything but plain files and folders, that names
-a place outside itself, or that unpacks to far more than it is, is refused as a whole.
+Wheels are zip files; npm tarballs and source distributions are gzipped tar files, archived indexes are
+tar files in xz. Nothing of an archive is ever run or built. An archive that holds anything but plain
+files and folders, that names a place outside itself, or that unpacks to far more than it is, is refused
+as a whole.
 """
 
 import gzip
 import io
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -26,7 +28,9 @@ RATIO_FLOOR_BYTES = 4 * 1024**2
 """Below this the ratio says nothing: a small archive may well hold one long repetitive file."""
 
 # RuntimeError: zipfile's word for an encrypted member, or one that is compressed in an unknown way.
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
+_BROKEN = (
+    tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError,
+)  # fmt: skip
 _HINT = "nothing was unpacked; do not use this archive"
 
 
@@ -79,7 +83,7 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
     top = ""
     # As a stream: the reader counts each byte that really comes out, headers included.
     with (
-        gzip.open(archive) as unzipped,
+        _unzipped(archive) as unzipped,
         tarfile.open(fileobj=_Counted(unzipped, budget), mode="r|") as tar,
     ):
         for member in tar:
@@ -93,6 +97,10 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
                 raise _refused(archive, f"expected one top folder, saw {top!r} and {first!r}")
             if member.isreg() and rest:
                 yield rest, lambda member=member: _content(tar, member)  # type: ignore[misc]
+
+
+def _unzipped(archive: Path) -> gzip.GzipFile | lzma.LZMAFile:
+    return lzma.open(archive) if archive.suffix == ".xz" else gzip.open(archive)
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -136,7 +144,7 @@ class _Budget:
 class _Counted(io.RawIOBase):
     """Reads on, and charges what it read to the budget."""
 
-    def __init__(self, inner: gzip.GzipFile, budget: _Budget) -> None:
+    def __init__(self, inner: gzip.GzipFile | lzma.LZMAFile, budget: _Budget) -> None:
         self._inner = inner
         self._budget = budget
 

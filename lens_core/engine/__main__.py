@@ -1,4 +1,4 @@
-"""``python -m lens_core.engine index|search|serve``."""
+"""``python -m lens_core.engine index|search|serve|migrate``."""
 
 import sys
 

@@ -65,7 +65,7 @@ class Catalogue:
 def load_catalogue(searcher: tantivy.Searcher) -> Catalogue:
     """Reads every stored document of a one-segment index."""
     return catalogue_of(
-        _chunk(searcher.doc(tantivy.DocAddress(0, number)).to_dict()) for number in range(searcher.num_docs)
+        chunk_of(searcher.doc(tantivy.DocAddress(0, number)).to_dict()) for number in range(searcher.num_docs)
     )
 
 
@@ -107,8 +107,8 @@ def is_test(chunk: Chunk) -> bool:
     return bool(_TEST_PATH.search(chunk.path) or _TEST_NAME.match(chunk.symbol))
 
 
-def _chunk(stored: dict[str, list[object]]) -> Chunk:
-    """A chunk from the stored fields of its document."""
+def chunk_of(stored: dict[str, list[object]]) -> Chunk:
+    """A chunk from the stored fields of its document; KeyError names a field that was not stored."""
     scope = bytes(stored["scope"][0]).decode()  # type: ignore[call-overload]
     return Chunk(
         path=str(stored["path"][0]),

@@ -1,6 +1,6 @@
-"""The commands ``index``, ``search`` and ``serve``, as Typer functions that any command line can mount.
+"""The commands ``index``, ``search``, ``serve`` and ``migrate``, as Typer functions that any command line can mount.
 
-``index``, ``search`` and ``serve`` raise ``EngineError``; ``main`` turns it into a message on standard
+They raise ``EngineError``; ``main`` turns it into a message on standard
 error and an exit code. A command line that mounts the functions does the same in its own way.
 """
 
@@ -8,13 +8,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
 
 from lens_core.engine.errors import EngineError
 from lens_core.engine.index import build_index
+from lens_core.engine.migrate import Migration, migrate_index
 from lens_core.engine.search import Answer, Filters, open_index
 from lens_core.engine.server import serve_index
 
@@ -41,8 +42,7 @@ def index(
     """Index a directory of source files. An index that is there already is replaced at once or not at all."""
     target = out if out is not None else directory / DEFAULT_INDEX
     described = build_index(directory, target, _progress)
-    if sys.stderr.isatty():
-        typer.echo("\r\033[K", nl=False, err=True)
+    _end_progress()
     if as_json:
         summary = asdict(described)
         del summary["files"], summary["schema"]
@@ -83,6 +83,26 @@ def serve(
     serve_index(index, host, port, until_stdin_closes=until_stdin_closes)
 
 
+@app.command()
+def migrate(
+    old: Annotated[Path, typer.Argument(help="An index that an earlier version wrote; it is only read")],
+    out: Annotated[Path, typer.Option("--out", help="Where the new index goes; nothing may be there yet")],
+    as_json: JsonOption = False,  # noqa: FBT002  # a flag of the command line
+) -> None:
+    """Write an old index anew for this engine, from what it stores. Broken off, it starts over when called again."""
+    migration = migrate_index(old, out, _migration_progress)
+    _end_progress()
+    if as_json:
+        typer.echo(json.dumps({"index": str(out), "from": str(old), **_migration_summary(migration)}, sort_keys=True))
+        return
+    done = "was migrated before" if migration.already else "migrated"
+    again = ", after an earlier attempt had been broken off" if migration.restarted else ""
+    described = migration.manifest
+    typer.echo(f"{described.document_count} chunks of {described.file_count} files in {out}: {done}{again}")
+    typer.echo(f"  from engine {migration.from_version} on tantivy {migration.from_tantivy}, which stays in {old}")
+    typer.echo(f"  every stored field is equal: {migration.contents}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command line and returns its exit code; see ``errors`` for what the codes mean."""
     try:
@@ -101,6 +121,23 @@ def _progress(count: int, path: str) -> None:
     """One line on standard error that is written over, on a terminal only."""
     if sys.stderr.isatty() and count % _PROGRESS_EVERY == 1:
         typer.echo(f"\r\033[Kindexing {count}: {path[-60:]}", nl=False, err=True)
+
+
+def _migration_progress(what: str, done: int, total: int) -> None:
+    if sys.stderr.isatty() and (what != "written" or done % _PROGRESS_EVERY == 1):
+        typer.echo(f"\r\033[K{what} {done} of {total}", nl=False, err=True)
+
+
+def _end_progress() -> None:
+    if sys.stderr.isatty():
+        typer.echo("\r\033[K", nl=False, err=True)
+
+
+def _migration_summary(migration: Migration) -> dict[str, Any]:
+    summary = asdict(migration)
+    described = summary.pop("manifest")
+    del described["files"], described["schema"]
+    return {**described, **summary}
 
 
 def _as_text(answer: Answer) -> str:

@@ -4,11 +4,13 @@ One thread, one commit and one segment make two builds of the same files answer 
 The index is written beside its place and renamed into it when it is complete.
 """
 
+from __future__ import annotations  # tantivy before 0.25 has no name for its writer
+
 import hashlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +37,10 @@ def scope_key(path: str, parents: tuple[str, ...], symbol: str, kind: str) -> tu
 
 @dataclass
 class _Build:
-    """What has been written so far."""
+    """What has been read so far: files by language, and their paths with the digests of their bytes."""
 
     languages: Counter[str] = field(default_factory=Counter)
     digests: list[tuple[str, str]] = field(default_factory=list)
-    scopes: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    documents: int = 0
 
 
 def build_index(
@@ -81,28 +81,41 @@ def _put_in_place(fresh: Path, out: Path, replaced: Path) -> None:
 
 
 def _write_index(root: Path, fresh: Path, progress: Callable[[int, str], None]) -> manifest.Manifest:
-    (fresh / store.SCOPES).mkdir(parents=True)
     build, skipped = _Build(), Skipped()
-    with _writing(store.chunk_schema(), fresh, "the chunks") as writer:
-        for source in source_files(root, skipped):
-            for chunk in chunk_file(source.content, source.path):
-                writer.add_document(document_of(chunk))
-                _add_to_scope(build, chunk)
-            build.languages[language_of(source.path) or ""] += 1
-            build.digests.append((source.path, hashlib.sha256(source.content).hexdigest()))
-            progress(len(build.digests), source.path)
-    with _writing(store.scope_schema(), fresh / store.SCOPES, "the scopes") as writer:
-        for tokens in build.scopes.values():
-            writer.add_document(tantivy.Document(words=" ".join(tokens)))
+    documents = write_chunks(fresh, _read_chunks(root, build, skipped, progress))
     described = manifest.describe(
         fresh,
-        document_count=build.documents,
+        document_count=documents,
         languages=dict(build.languages),
         skipped=dict(skipped.reasons),
         content_digest=content_digest(build.digests),
     )
     manifest.write(described, fresh)
     return described
+
+
+def _read_chunks(root: Path, build: _Build, skipped: Skipped, progress: Callable[[int, str], None]) -> Iterator[Chunk]:
+    for source in source_files(root, skipped):
+        yield from chunk_file(source.content, source.path)
+        build.languages[language_of(source.path) or ""] += 1
+        build.digests.append((source.path, hashlib.sha256(source.content).hexdigest()))
+        progress(len(build.digests), source.path)
+
+
+def write_chunks(fresh: Path, chunks: Iterable[Chunk]) -> int:
+    """Writes chunks and their scopes into the new directory ``fresh``, all but the manifest; how many chunks."""
+    (fresh / store.SCOPES).mkdir(parents=True)
+    documents, scopes = 0, dict[tuple[str, str], list[str]]()
+    with _writing(store.chunk_schema(), fresh, "the chunks") as writer:
+        for chunk in chunks:
+            writer.add_document(document_of(chunk))
+            key = scope_key(chunk.path, chunk.parents, chunk.symbol, chunk.kind)
+            scopes.setdefault(key, []).extend(words(chunk.text))
+            documents += 1
+    with _writing(store.scope_schema(), fresh / store.SCOPES, "the scopes") as writer:
+        for tokens in scopes.values():
+            writer.add_document(tantivy.Document(words=" ".join(tokens)))
+    return documents
 
 
 @contextmanager
@@ -130,12 +143,6 @@ def expect_one_segment(seen: int, what: str) -> None:
         raise EngineError(
             f"expected one segment for {what}, saw {seen}: the directory is too large", "index a smaller directory"
         )
-
-
-def _add_to_scope(build: _Build, chunk: Chunk) -> None:
-    key = scope_key(chunk.path, chunk.parents, chunk.symbol, chunk.kind)
-    build.scopes.setdefault(key, []).extend(words(chunk.text))
-    build.documents += 1
 
 
 def document_of(chunk: Chunk) -> tantivy.Document:

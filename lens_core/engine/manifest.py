@@ -96,6 +96,12 @@ def verify(directory: Path) -> Manifest:
     manifest = read(directory)
     _expect("analyzer", "analyzer fingerprint", fingerprint(), manifest.analyzer_fingerprint)
     _expect("schema", "schema", schema_description(), manifest.schema)
+    verify_files(directory, manifest)
+    return manifest
+
+
+def verify_files(directory: Path, manifest: Manifest) -> None:
+    """Checks that the index has the files that its manifest names, byte for byte; ``IndexRefused`` if not."""
     present = set(_index_files(directory))
     for path in sorted(present | manifest.files.keys()):
         if path not in present:
@@ -103,7 +109,6 @@ def verify(directory: Path) -> Manifest:
         if path not in manifest.files:
             raise IndexRefused(f"saw the file {path}, which the manifest does not name", _REBUILD)
         _expect("damaged", f"size and CRC-32 of {path}", manifest.files[path], _entry(directory / path))
-    return manifest
 
 
 def _parse(data: Any) -> Manifest:
