@@ -46,6 +46,7 @@ FREE_FIELDS: Final = (
     Free(".*", "/error/details/*/problem", "it is for people"),
 )
 OTHER_ANALYZER: Final = (
+    Free("/search", "/hits/*/*", "the two indexes were made by different analyzers"),
     Free("/search", "/hits", "the two indexes were made by different analyzers"),
     Free("/search", "/total", "the two indexes were made by different analyzers"),
 )
@@ -85,7 +86,7 @@ class Comparison:
             yield _broken(f"{place}/{old.code}", "code", f"the new server {seen}, the old one {old.code}")
         elif old.code != new.code and not self._shapes_only:
             why = f"the old server answers {old.code}, the new one {new.code}"
-            takes_more = new.succeeded and not old.succeeded
+            takes_more = old.code >= _SERVER_ERROR or (new.succeeded and not old.succeeded)
             yield Difference(
                 f"{place}/{old.code}", "code", not takes_more, (NEW_CLIENT,) if takes_more else (OLD_CLIENT,), why
             )
@@ -131,27 +132,37 @@ class Comparison:
             else:
                 yield from self._value(path, here, old[name], new[name])
 
-    def _ranked(
-        self, path: str, place: str, old: list[Any], new: list[Any]
-    ) -> Iterator[tuple[str, str, bool, str]]:
-        """Hits, matched by where they are: sets equal but for the cut, each within the bound of its rank."""
-        was, now = ({_hit(hit): rank for rank, hit in enumerate(hits)} for hits in (old, new))
-        if len(old) != len(new):
-            yield place, "value", True, f"there were {len(old)} hits and are {len(new)}"
-            return
-        cut = len(old) - self._rank_bound
-        for key in sorted({*was, *now}, key=str):
-            if key not in was or key not in now:
-                rank = was.get(key, now.get(key, 0))
-                if rank < cut or not self._rank_bound:
-                    yield place, "hits", True, f"{_short(key)} at rank {rank + 1} is an answer of one side only"
-            else:
-                if abs(was[key] - now[key]) > self._rank_bound:
-                    yield place, "ranks", True, f"{_short(key)} moved from rank {was[key] + 1} to {now[key] + 1}"
-                yield from self._value(path, f"{place}/*", old[was[key]], new[now[key]])
+    def _ranked(self, path: str, place: str, old: list[Any], new: list[Any]) -> Iterator[tuple[str, str, bool, str]]:
+        for kind, why in moved(old, new, self._rank_bound):
+            yield place, kind, True, why
+        now = {_hit(hit): hit for hit in new}
+        for hit in old:
+            if _hit(hit) in now:
+                yield from self._value(path, f"{place}/*", hit, now[_hit(hit)])
 
     def _is_free(self, path: str, place: str) -> bool:
-        return self._shapes_only or any(re.fullmatch(each.path, path) and _matches(each.place, place) for each in self._free)
+        return self._shapes_only or any(
+            re.fullmatch(each.path, path) and _matches(each.place, place) for each in self._free
+        )
+
+
+def moved(old: Sequence[Any], new: Sequence[Any], bound: int) -> Iterator[tuple[str, str]]:
+    """Where two rankings of the same question part: (kind, why).
+
+    Hits are the same when they are at the same place. Sets must be equal but for the last ``bound`` ranks, where the
+    page is cut, and no hit may stand more than ``bound`` ranks elsewhere.
+    """
+    if len(old) != len(new):
+        yield "hits", f"there were {len(old)} hits and are {len(new)}"
+        return
+    was, now = ({_hit(hit): rank for rank, hit in enumerate(hits)} for hits in (old, new))
+    for key in sorted({*was, *now}):
+        if key not in was or key not in now:
+            rank = was.get(key, now.get(key, 0))
+            if rank < len(old) - bound:
+                yield "hits", f"{':'.join(key)} at rank {rank + 1} is a hit of one side only"
+        elif abs(was[key] - now[key]) > bound:
+            yield "ranks", f"{':'.join(key)} moved from rank {was[key] + 1} to {now[key] + 1}"
 
 
 class Promises:
@@ -208,10 +219,10 @@ def _matches(pattern: str, place: str) -> bool:
     return len(wanted) == len(seen) and all(one in {"*", other} for one, other in zip(wanted, seen, strict=True))
 
 
-def _hit(hit: Any) -> tuple[Any, ...]:
+def _hit(hit: Any) -> tuple[str, ...]:
     return tuple(str(hit.get(name)) for name in _HIT_KEY) if isinstance(hit, Mapping) else (str(hit),)
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if not isinstance(value, tuple) else ":".join(str(part) for part in value)
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004  (a line of a report)

@@ -1,4 +1,4 @@
-"""The cell ``api``: do an old client on the new server and a new client on the old server still get what they expect?
+"""The cell ``api``: old clients on the new server, and new ones on the old, must get what they expect.
 
 Judged from one observation: the OpenAPI documents of both versions, and the answers that both servers gave to the same
 requests. The observation is canonical JSON::
@@ -30,6 +30,7 @@ CELL: Final = "api"
 FORMAT: Final = 1
 _SERVER_ERROR: Final = 500
 _STATS: Final = "/stats"
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +92,27 @@ def judge(observation: bytes, allowed: Sequence[Allowed] = (), *, rank_bound: in
     verdicts = [Verdict.FAIL if each.place not in agreed else Verdict.WAIVED for each in broken]
     verdicts += [Verdict.INCONCLUSIVE] * bool(gaps) + [Verdict.ERROR] * bool(seen.silent)
     verdict = Verdict.worst([Verdict.PASS, *verdicts])
-    return CellAnswer(CELL, verdict, _reason(seen, broken, gaps, allowed, counts), counts, found)
+    return CellAnswer(CELL, verdict, _reason(seen, found, gaps, allowed, counts), counts, found)
 
 
 def _reason(
     seen: "_Observation",
-    broken: Sequence[Difference],
+    found: Sequence[Difference],
     gaps: Sequence[str],
     allowed: Sequence[Allowed],
     counts: Mapping[str, int],
 ) -> str:
     reasons = {each.place: each.reason for each in allowed}
+    broken = [each for each in found if each.breaking]
     places = {each.place for each in broken}
     said = [str(each) for each in broken if each.place not in reasons]
     said += [f"the old server did not answer {each}" for each in seen.silent]
     said += gaps
     said += [f"{each.place}: allowed, {reasons[each.place]}" for each in broken if each.place in reasons]
     said += [f"{place} is allowed and does not differ" for place in sorted(reasons.keys() - places)]
-    shown = [*said[:5], *([f"and {len(said) - 5} more"] if len(said) > 5 else [])]  # noqa: PLR2004  (a line or two)
-    asked = f"{counts['requests']} requests answered alike, {counts['additive']} additions"
-    return "; ".join(shown) or asked
+    said = said or [f"{counts['requests']} requests, both servers keep the word of the old one"]
+    said += [str(each) for each in found if not each.breaking]
+    return "; ".join([*said[:_SHOWN], *([f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])])
 
 
 class _Observation:

@@ -1,4 +1,4 @@
-"""The cell ``half_fleet``: while half of the servers are old and half are new, does a client get one service?
+"""The cell ``half_fleet``: while half of the servers are old and half are new, a client must get one service.
 
 Judged from one observation, canonical JSON::
 
@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lens_core.api_answers import FREE_FIELDS, RANK_BOUND, Comparison, Seen
+from lens_core.api_answers import RANK_BOUND, Seen, moved
 from lens_core.api_drill import CellAnswer, seen_of
 from lens_core.errors import InvalidInput
 from lens_core.model import Verdict
@@ -29,7 +29,6 @@ FORMAT: Final = 1
 HALVES: Final = ("old", "new")
 LEAST_SHARE: Final = 1 / 3
 """Of the questions that each half must really have answered."""
-_SEARCH: Final = "/search"
 _SERVER_ERROR: Final = 500
 _SHOWN: Final = 5
 _UNREADABLE: Final = (InvalidInput, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
@@ -67,7 +66,9 @@ class _Run:
         if said["format"] != FORMAT:
             raise InvalidInput(f"expected an observation of format {FORMAT}, saw {said['format']!r}", "drill again")
         bodies = said["bodies"]
-        self._questions = [str(question) for question in said["questions"]]
+        self._questions = said["questions"]
+        if not isinstance(self._questions, list) or not all(isinstance(each, str) for each in self._questions):
+            raise InvalidInput("expected questions as texts", "drill again")
         self._alone = [{half: seen_of(pair[half], bodies) for half in HALVES} for pair in said["alone"]]
         self._mixed = [[(str(raw["half"]), seen_of(raw, bodies)) for raw in answers] for answers in said["mixed"]]
         if not len(self._questions) == len(self._alone) == len(self._mixed):
@@ -77,19 +78,18 @@ class _Run:
 
     def wrong(self, rank_bound: int) -> Iterator[str]:
         """What a client would notice."""
-        comparison = Comparison(FREE_FIELDS, rank_bound)
         for question, alone, mixed in zip(self._questions, self._alone, self._mixed, strict=True):
             yield from _odd_answers(question, alone, mixed)
             if not mixed:
                 yield f"{question!r}: it was not asked of both together"
-            for found in comparison.answers(_SEARCH, alone["old"], alone["new"]):
-                if found.breaking:
-                    yield f"{question!r}: the halves do not agree, {found.why} ({found.place})"
-                    break
+            for why in _disagreement(alone["old"], alone["new"], rank_bound):
+                yield f"{question!r}: the halves do not agree, {why}"
 
     def unproven(self) -> Iterator[str]:
         """Why this was no half-fleet."""
         asked = self._served.total()
+        if unknown := asked - sum(self._served[half] for half in HALVES):
+            yield f"of {unknown} of {asked} answers nobody says which half they are of"
         for half in HALVES:
             counted = self._counted[half]
             if type(counted) is not int:
@@ -108,11 +108,19 @@ class _Run:
         }
 
 
+def _disagreement(old: Seen, new: Seen, rank_bound: int) -> Iterator[str]:
+    """Codes and hits only: what else an answer has is compared by the cell ``api``."""
+    if old.code != new.code:
+        yield f"one answers {old.code or 'nothing'} and one {new.code or 'nothing'}"
+    elif old.succeeded:
+        yield from (why for _, why in moved(old.body["hits"], new.body["hits"], rank_bound))
+
+
 def _odd_answers(question: str, alone: Mapping[str, Seen], mixed: list[tuple[str, Seen]]) -> Iterator[str]:
     for half, seen in mixed:
         if seen.code >= _SERVER_ERROR or not seen.code:
             yield f"{question!r}: {seen.code or 'no answer'} from the {half} half"
         elif seen not in alone.values():
             yield f"{question!r}: an answer that neither version gives alone, from the {half} half"
-        elif seen != alone.get(half):
+        elif seen != alone.get(half, seen):
             yield f"{question!r}: the {half} half answered as only the other version does alone"

@@ -29,7 +29,7 @@ _SEARCH, _OUTLINE, _COMPAT = "/search", "/outline", "/compat/check"
 _HINT: Final = "run its serve command by hand to see why"
 
 
-def observe_api(  # noqa: PLR0913, PLR0917  (two of everything)
+def observe_api(
     old_command: Sequence[str],
     new_command: Sequence[str],
     index_for_old: Path,
@@ -97,14 +97,16 @@ def observe_half_fleet(
         with half_fleet(old_url, new_url) as own_url:
             mixed = _mixed(own_url, asked, recorder)
     after = {side: searches_counted(url) for side, url in urls.items()}
-    return canonical.encode({
-        "format": 1,
-        "questions": list(questions),
-        "alone": [{"old": old, "new": new} for old, new in zip(alone["old"], alone["new"], strict=True)],
-        "mixed": mixed,
-        "counted": {side: _meanwhile(before[side], after[side]) for side in urls},
-        "bodies": recorder.bodies,
-    })
+    return canonical.encode(
+        {
+            "format": 1,
+            "questions": list(questions),
+            "alone": [{"old": old, "new": new} for old, new in zip(alone["old"], alone["new"], strict=True)],
+            "mixed": mixed,
+            "counted": {side: _meanwhile(before[side], after[side]) for side in urls},
+            "bodies": recorder.bodies,
+        }
+    )
 
 
 def _requests(
@@ -165,11 +167,8 @@ def _search(question: str) -> ApiRequest:
 
 def _mixed(url: str, asked: Sequence[ApiRequest], recorder: Recorder) -> list[list[dict[str, Any]]]:
     """Each question an even number of times in a row, so that both halves get it, over one kept connection."""
-    answers: list[list[dict[str, Any]]] = []
-    with asking(url) as client:
-        for request in asked:
-            answers.append([_through(client, request, recorder) for _ in range(_ROUNDS)])
-    return answers
+    with asking(url, keep_alive=True) as client:
+        return [[_through(client, request, recorder) for _ in range(_ROUNDS)] for request in asked]
 
 
 def _through(client: httpx.Client, request: ApiRequest, recorder: Recorder) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from lens_core.supply import canonical
 _HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT_S: Final = 30.0
 _JSON: Final = "application/json"
+_UPTIME: Final = "uptime_seconds"
+"""Of the moment: only that it is a number is written down."""
 _TYPE_LINE: Final = "# TYPE "
 
 
@@ -57,9 +59,14 @@ class Recorder:
 
 
 @contextmanager
-def asking(url: str) -> Iterator[httpx.Client]:
-    """A client of one server on this machine: follows no redirects, and knows no proxies."""
-    with httpx.Client(base_url=expect_loopback(url), timeout=_TIMEOUT_S, trust_env=False) as client:
+def asking(url: str, *, keep_alive: bool = False) -> Iterator[httpx.Client]:
+    """A client of one server on this machine: follows no redirects, and knows no proxies.
+
+    Unless ``keep_alive``, each request has a connection of its own: a server that failed hangs up after its answer,
+    and the next request must not be lost with it.
+    """
+    limits = httpx.Limits(max_keepalive_connections=1 if keep_alive else 0)
+    with httpx.Client(base_url=expect_loopback(url), timeout=_TIMEOUT_S, trust_env=False, limits=limits) as client:
         yield client
 
 
@@ -106,8 +113,10 @@ def _body(media: str, content: bytes) -> dict[str, Any]:
 
 def _json(content: bytes) -> dict[str, Any]:
     try:
-        body = {"value": json.loads(content)}
-        canonical.encode(body)
+        value = json.loads(content)
+        if isinstance(value, dict) and type(value.get(_UPTIME)) in {int, float}:
+            value[_UPTIME] = 0
+        canonical.encode(value)
     except (ValueError, RecursionError, InvalidInput) as error:
         return {"unreadable": type(error).__name__}
-    return body
+    return {"value": value}

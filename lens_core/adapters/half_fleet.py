@@ -74,7 +74,9 @@ class _Fleet:
 
     async def _serve(self) -> None:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(
+            limit=0, force_close=True
+        )  # so that nothing is lost with a half's last failure
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
 
             async def forward(request: web.BaseRequest) -> web.StreamResponse:
