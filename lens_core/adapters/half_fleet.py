@@ -82,9 +82,9 @@ class _Fleet:
             async def forward(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._forward(session, request)
 
-            runner = web.ServerRunner(web.Server(forward))
+            runner = web.ServerRunner(web.Server(forward), shutdown_timeout=1)
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1).start()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
             self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
             [address] = runner.addresses
             self._url = f"http://127.0.0.1:{address[1]}"

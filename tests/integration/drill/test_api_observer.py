@@ -11,11 +11,12 @@ from fake_engine import BREAKING, FakeEngine, served
 from lens_core import api_drill, half_fleet_drill
 from lens_core.adapters.api_observer import ENGINE_COMMAND, observe_answers, observe_api, observe_half_fleet
 from lens_core.adapters.engine_homes import EngineHomes
+from lens_core.adapters.half_fleet import half_fleet
 from lens_core.errors import Unavailable
 from lens_core.model import Verdict
 from lens_core.previous import parse_previous
 
-QUESTIONS = ("getUserName", "parse header", "cart")
+QUESTIONS = ("getUserName", "parse header", "cart", "asked four times")
 DATA = Path(__file__).parents[3] / "data"
 TODAY = (sys.executable, "-m", "lens_core.engine")
 
@@ -49,7 +50,9 @@ def test_a_half_that_answers_differently_at_times_turns_exactly_the_half_fleet_r
     """Asked once it is as ever; asked again, it finds something else."""
     new = FakeEngine()
     plain = new.hits
-    new.hits = lambda question, times: plain(question, times) if times < 5 else ["other.py"]
+    new.hits = lambda question, times: (
+        ["other.py"] if question == QUESTIONS[-1] and times > 2 else plain(question, times)
+    )
     api, half, *_ = observed(FakeEngine(), new)
     assert (api.verdict, half.verdict) == (Verdict.PASS, Verdict.FAIL), (api.reason, half.reason)
     assert "neither version gives alone" in half.reason
@@ -79,7 +82,11 @@ def test_an_address_in_front_of_one_side_only_is_no_half_fleet():
     """The servers' own counts say so."""
     with served(FakeEngine()) as old_url, served(FakeEngine()) as new_url:
         seen = observe_half_fleet(old_url, new_url, QUESTIONS, lambda _: None, front_url=old_url)
+        with half_fleet(old_url, old_url) as front_url:
+            lied = observe_half_fleet(old_url, new_url, QUESTIONS, lambda _: None, front_url=front_url)
     assert half_fleet_drill.judge(seen).verdict is Verdict.ERROR
+    assert half_fleet_drill.judge(lied).verdict is Verdict.ERROR
+    assert "which counted" in half_fleet_drill.judge(lied).reason
 
 
 @pytest.mark.parametrize("spoil", [b"{", b'{"openapi": "3.1.0", "paths": 1}', b"[NaN]"], ids=["torn", "odd", "nan"])

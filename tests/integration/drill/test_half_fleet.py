@@ -15,9 +15,13 @@ from lens_core.errors import InvalidInput
 def halves():
     """Two fakes and a client that keeps its connection to the address in front of them."""
     old, new = FakeEngine(), FakeEngine()
-    with served(old) as old_url, served(new) as new_url, half_fleet(old_url, new_url) as url:
-        with httpx.Client(base_url=url, trust_env=False) as client:
-            yield old, new, client
+    with (
+        served(old) as old_url,
+        served(new) as new_url,
+        half_fleet(old_url, new_url) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield old, new, client
 
 
 def test_one_kept_connection_meets_both_halves_in_turn(halves):

@@ -29,7 +29,7 @@ GOOD = {
 }
 
 
-def judged(change=lambda seen: None, **options):
+def judged(change=lambda _: None, **options):
     """The cell's answer on a good run with one thing changed."""
     seen = copy.deepcopy(json.loads(json.dumps(GOOD)))
     change(seen)
