@@ -15,6 +15,7 @@ from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.service_process import ServiceProcess
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.wheel_builder import WheelBuilder
+from lens_core.advisory_bootstrap import vulnerability_gate
 from lens_core.catalogue import parse_catalogue
 from lens_core.config import Settings, load_settings
 from lens_core.errors import InvalidInput
@@ -42,30 +43,10 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
     corpora = CorpusStore(home / "corpora", definitions)
     builder = WheelBuilder(_PROJECT, home / "artifacts")
     store = ParquetSamples()
-    service = settings.service
-    validation = SliceValidation(
-        builder=builder,
-        corpora=corpora,
-        service=ServiceProcess(service.index, service.serve, service.index_timeout_s, service.start_timeout_s),
-        control=ControlProcess(),
-        load=OpenLoopLoad(),
-        store=store,
-        indexes=home / "indexes",
-        settings=SliceSettings(
-            rate_per_s=settings.load.rate_per_s,
-            warmup_requests=settings.load.warmup_requests,
-            request_timeout_s=settings.load.request_timeout_s,
-            questions_per_class=settings.load.questions_per_class,
-            leak_probes=settings.load.leak_probes,
-            cores=service.cores,
-            memory_budget_mb=service.memory_budget_mb,
-        ),
-        policy=settings.policy.policy(),
-        service_key=json.dumps(service.index),
-    )
+    ledger = SqlLedger(home / "lens.db")
     return Lens(
         World(
-            ledger=SqlLedger(home / "lens.db"),
+            ledger=ledger,
             clock=SystemClock(),
             builder=builder,
             corpora=corpora,
@@ -74,7 +55,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             notebooks=PapermillRunner(
                 home / "nights" / "assets", settings.night.cell_timeout_s, settings.night.start_timeout_s
             ),
-            validation=validation,
+            validation=_validation(settings, builder, corpora, store),
             catalogue=catalogue,
             dataset_digest=_dataset_digest(catalogue.digest, store.file_digests(definitions), settings),
             rules=NightRules(
@@ -87,7 +68,35 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             home=home,
             config=settings.config,
             sources=_PROJECT / "notebooks",
+            gates=(vulnerability_gate(settings, ledger),),
         )
+    )
+
+
+def _validation(
+    settings: Settings, builder: WheelBuilder, corpora: CorpusStore, store: ParquetSamples
+) -> SliceValidation:
+    """What measures a slice, as ``lens.toml`` asks for it."""
+    service = settings.service
+    return SliceValidation(
+        builder=builder,
+        corpora=corpora,
+        service=ServiceProcess(service.index, service.serve, service.index_timeout_s, service.start_timeout_s),
+        control=ControlProcess(),
+        load=OpenLoopLoad(),
+        store=store,
+        indexes=settings.home / "indexes",
+        settings=SliceSettings(
+            rate_per_s=settings.load.rate_per_s,
+            warmup_requests=settings.load.warmup_requests,
+            request_timeout_s=settings.load.request_timeout_s,
+            questions_per_class=settings.load.questions_per_class,
+            leak_probes=settings.load.leak_probes,
+            cores=service.cores,
+            memory_budget_mb=service.memory_budget_mb,
+        ),
+        policy=settings.policy.policy(),
+        service_key=json.dumps(service.index),
     )
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "index": "engine.cli:index",
     "search": "engine.cli:search",
     "serve": "engine.cli:serve",
+    "migrate": "engine.cli:migrate",
 }
 """Where each command stands: module and name. Only what is asked for is loaded, so that verifying stays quick."""
 

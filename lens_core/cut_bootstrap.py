@@ -4,10 +4,6 @@ import os
 import time
 from pathlib import Path
 
-from lens_core.adapters.advisories_debian import DebianArchive
-from lens_core.adapters.advisories_osv_api import OsvApi, Patience
-from lens_core.adapters.advisories_osv_dir import OsvDirectory
-from lens_core.adapters.apt_lists import AptLists
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.coverage_record import CoverageKeeper
 from lens_core.adapters.cut_folder import verifier_script
@@ -22,6 +18,7 @@ from lens_core.adapters.image_builder import ImageBuilder
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.scanners import default_scanners
 from lens_core.adapters.sql_ledger import SqlLedger
+from lens_core.advisory_bootstrap import advisory_sources
 from lens_core.config import CutSettings, Settings, load_settings
 from lens_core.cut import CutRequest, CutRun, CutWorld
 from lens_core.cut_ports import CutListener, ReleaseLedger, Step
@@ -29,14 +26,12 @@ from lens_core.errors import InvalidInput
 from lens_core.keys_bootstrap import open_keys
 from lens_core.model import Release
 from lens_core.registry_bootstrap import registry_of
-from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.base_lock import BaseLock
 from lens_core.supply.candidate import read_rules
 from lens_core.supply.scanner_kinds import LINT
 from lens_core.verify_bootstrap import RELEASES, open_releases
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_APT_LISTS, _KEYRING = Path("/var/lib/apt/lists"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 class Cutting:
@@ -101,22 +96,8 @@ def _steps(settings: Settings, source: GitSource, base: BaseLock | str | None) -
         ImageStep(builder, engine, base),
         SastStep(scanners),
         SbomStep(cache),
-        ScanStep(_sources(settings), settings.root / cut.waivers, clock.now),
+        ScanStep(advisory_sources(settings), settings.root / cut.waivers, clock.now),
     )
-
-
-def _sources(settings: Settings) -> tuple[AdvisorySource, ...]:
-    """The advisory sources that are configured."""
-    cut, home = settings.cut, settings.home
-    found: list[AdvisorySource] = []
-    if cut.osv_dir:
-        found.append(OsvDirectory(settings.root / cut.osv_dir))
-    if cut.osv_api:
-        found.append(OsvApi(cut.osv_api, patience=Patience(timeout_s=cut.advisories_timeout_s)))
-    if cut.debian_archive:
-        lists = AptLists(_APT_LISTS, _KEYRING, timeout_s=cut.advisories_timeout_s)
-        found.append(DebianArchive(lists, home / "cache" / "newer-debs"))
-    return tuple(found)
 
 
 def _engine_address(cut: CutSettings, home: Path) -> str | None:

@@ -34,6 +34,7 @@ from lens_core.ports import (
     FetchListener,
     Lease,
     Ledger,
+    NightGate,
     NotebookRunner,
 )
 from lens_core.validation import SliceValidation, explain
@@ -89,6 +90,7 @@ class World:
     home: Path
     config: Path
     sources: Path
+    gates: tuple[NightGate, ...] = ()
 
 
 def collect_evidence(store: EvidenceStore, home: Path, night: Night) -> tuple[Evidence, ...]:
@@ -201,7 +203,11 @@ class NightRun:
         failures = self._prepare(night)
         for position, corpus in enumerate(self._corpora, start=1):
             self._validate(night, corpus, position, failures.get(str(corpus.slice)))
-        answers = [*self._not_selected(), *without_evidence(world.rules.not_yet_measured)]
+        answers = [
+            *self._not_selected(),
+            *(self._asked(gate, night) for gate in world.gates),
+            *without_evidence(world.rules.not_yet_measured),
+        ]
         world.ledger.record_answers(night.night_id, answers)
         report = self._report(night)
         return (report,), collect_evidence(world.store, world.home, night)
@@ -269,6 +275,15 @@ class NightRun:
         verdict = verdict_of(mine)
         why = "" if verdict.advances else "  " + ", ".join(a.gate for a in mine if a.verdict is verdict)
         self._say(f"  [{position}/{len(self._corpora)}] {name:28} {verdict.name:12}{figures}  {seconds:.0f} s{why}")
+
+    def _asked(self, gate: NightGate, night: Night) -> Answer:
+        """What a gate of the whole night says; one that cannot be asked is an ERROR."""
+        world = self._world
+        self._say(f"  {gate.name}")
+        try:
+            return gate.answer(night.candidate, world.home / night.folder, world.clock.now())
+        except LensError as error:
+            return Answer(gate.name, "", Verdict.ERROR, explain(error))
 
     def _not_selected(self) -> list[Answer]:
         chosen = {corpus.slice for corpus in self._corpora}

@@ -237,6 +237,17 @@ class NotebookRunner(Protocol):
         """
 
 
+class NightGate(Protocol):
+    """A gate of the whole night that somebody else measures."""
+
+    @property
+    def name(self) -> str:
+        """The gate's name."""
+
+    def answer(self, candidate: Candidate, folder: Path, now: datetime) -> Answer:
+        """Judge the candidate; what the answer rests on is written below the night's ``folder``."""
+
+
 class Lease(Protocol):
     """One night at a time."""
 

@@ -9,10 +9,12 @@ from lens_core.gates import reason_for, verdict_of
 from lens_core.model import Answer, Candidate, Digest, Release
 from lens_core.supply import image_layout, sealed
 from lens_core.supply.candidate import (
+    BUILDS,
     GATES,
     POLICY,
     SBOM,
     Judgement,
+    built_of,
     findings_of,
     judge,
     read_judgement,
@@ -95,7 +97,7 @@ class Releases:
             return ReleaseVerification(str(place), len(files), size, 0, opened.faults, None)
         evidence = evidence_of(tree)
         said = read_judgement(evidence[GATES])
-        faults = tuple(_differing(said, evidence, known))
+        faults = (*_unlike_builds(opened.manifest, evidence), *_differing(said, evidence, known))
         release = _release(opened.manifest, evidence, said, place)
         return ReleaseVerification(str(place), len(files), size, len(said.answers), faults, release)
 
@@ -126,6 +128,20 @@ class Releases:
         manifest = decode(evidence[MANIFEST])
         listed = components(evidence[SBOM]) if SBOM in evidence else ()
         return Contents(manifest.version, manifest.entries, listed, findings_of(evidence))
+
+
+def _unlike_builds(manifest: Manifest, evidence: Mapping[str, bytes]) -> list[Fault]:
+    """Where wheel and sdist are not those that were built twice, of the manifest's commit."""
+    commit, built = built_of(evidence)
+    entries = {entry.name: entry.sha256 for entry in manifest.entries}
+    faults = [
+        Fault(f"dist/{name}", f"sha256 {digest}, which was built twice", entries.get(f"dist/{name}", "no such file"))
+        for name, digest in built.items()
+        if entries.get(f"dist/{name}") != digest
+    ]
+    if commit != manifest.commit:
+        faults.append(Fault(BUILDS, f"builds of commit {manifest.commit}", commit))
+    return faults
 
 
 def _differing(said: Judgement, evidence: Mapping[str, bytes], keys: Mapping[str, bytes]) -> list[Fault]:

@@ -7,6 +7,7 @@ from pathlib import Path
 # Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import pytest
 from hypothesis import settings
 
 # Fakes and builders are shared by folders that are no packages.
@@ -16,3 +17,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 settings.register_profile("laptop", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
+
+# These ask one container engine what it holds, so they run in one process, one after the other.
+_ENGINE = {"test_image.py", "test_registry_pull.py", "test_cut_rc.py"}
+
+
+def pytest_collection_modifyitems(items):
+    """With several processes a file stays in one of them, for what it shares is made once."""
+    for item in items:
+        name = item.path.name
+        item.add_marker(pytest.mark.xdist_group("engine" if name in _ENGINE else str(item.path)))

@@ -27,6 +27,8 @@ MAX_RATIO = 100
 RATIO_FLOOR_BYTES = 4 * 1024**2
 """Below this the ratio says nothing: a small archive may well hold one long repetitive file."""
 
+_BLOCK_BYTES = 1 << 16
+
 # RuntimeError: zipfile's word for an encrypted member, or one that is compressed in an unknown way.
 _BROKEN = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError,
@@ -84,7 +86,8 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
     # As a stream: the reader counts each byte that really comes out, headers included.
     with (
         _unzipped(archive) as unzipped,
-        tarfile.open(fileobj=_Counted(unzipped, budget), mode="r|") as tar,
+        _Counted(unzipped, budget) as counted,
+        tarfile.open(fileobj=counted, mode="r|") as tar,
     ):
         for member in tar:
             path = _safe_path(archive, member.name)
@@ -97,6 +100,8 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
                 raise _refused(archive, f"expected one top folder, saw {top!r} and {first!r}")
             if member.isreg() and rest:
                 yield rest, lambda member=member: _content(tar, member)  # type: ignore[misc]
+        while counted.read(_BLOCK_BYTES):  # the checksum stands behind the last member
+            pass
 
 
 def _unzipped(archive: Path) -> gzip.GzipFile | lzma.LZMAFile:

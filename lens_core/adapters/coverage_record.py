@@ -9,13 +9,13 @@ tested; that is no failure of the tests, so it is said and no more.
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import coverage
 
+from lens_core.adapters.git_source import GitSource
 from lens_core.errors import InvalidInput, LensError, Unavailable
 from lens_core.supply.line_coverage import ROOTS, FileLines, below, write_coverage
 
@@ -82,24 +82,13 @@ class CoverageKeeper:
         return told
 
     def _tree(self) -> _Tree:
-        paths = [self._root / name for name in self._git("ls-files", "-z").split("\0") if name]
+        source = GitSource(self._root)
         files = {
-            path.relative_to(self._root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(paths)
-            if path.is_file() and not path.is_symlink()
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name in source.files()
+            if (path := self._root / name).is_file() and not path.is_symlink()
         }
-        dirty = bool(self._git("status", "--porcelain").strip())
-        return _Tree(self._git("rev-parse", "HEAD^{tree}").strip(), dirty, files)
-
-    def _git(self, *arguments: str) -> str:
-        try:
-            done = subprocess.run(["git", "-C", str(self._root), *arguments], capture_output=True, check=False)
-        except FileNotFoundError as error:
-            raise Unavailable("git is not installed", "install git") from error
-        if done.returncode != 0:
-            seen = done.stderr.decode(errors="replace").strip()
-            raise InvalidInput(f"expected a git repository in {self._root}, git says: {seen}", "work in a clone")
-        return done.stdout.decode()
+        return _Tree(source.commit().tree, bool(source.changes()), files)
 
 
 def main(arguments: list[str]) -> int:

@@ -29,6 +29,10 @@ class GitSource:
         lines = self._git("status", "--porcelain=v1", "-z", "--no-renames").decode(errors="replace").split("\0")
         return tuple(sorted(line[3:] for line in lines if line))
 
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that git knows, sorted."""
+        return tuple(sorted(name for name in self._git("ls-files", "-z").decode().split("\0") if name))
+
     def archive(self, commit: Commit) -> bytes:
         """The commit's tree as a tar archive: what is not committed is not in it."""
         return self._git("archive", "--format=tar", commit.commit)

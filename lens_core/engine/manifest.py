@@ -123,9 +123,19 @@ def _parse(data: Any) -> Manifest:
         raise IndexRefused(message, _REBUILD, code="older")
     try:
         files = {path: FileEntry(**entry) for path, entry in data["files"].items()}
+        _expect_types(data)
         return Manifest(**{**data, "files": files})
     except (AttributeError, KeyError, TypeError) as error:
         raise IndexRefused(f"{MANIFEST_NAME} has other fields than expected: {error}", _REBUILD) from error
+
+
+def _expect_types(data: dict[str, Any]) -> None:
+    """TypeError for a text, a count, or counts by name that are something else."""
+    texts = [data[name] for name in ("engine_version", "tantivy_version", "analyzer_fingerprint", "content_digest")]
+    counts = [data["document_count"], data["file_count"], *data["languages"].values(), *data["skipped"].values()]
+    texts += data["schema"].values()
+    if not all(type(text) is str for text in texts) or not all(type(count) is int and count >= 0 for count in counts):
+        raise TypeError("a text or a count is something else")
 
 
 def _expect(code: str, what: str, expected: object, seen: object) -> None:

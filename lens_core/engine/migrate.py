@@ -5,7 +5,7 @@ place makes going back impossible. What is opened are symbolic links to its veri
 the new index. There the new index is built whole, read back and compared, and then renamed into its place.
 
 A migration that was killed starts over. An index of one segment is made by one commit, so there is no half of
-it that could be kept; and what could be, the documents as read, is a tenth of the work.
+it that could be kept; and what could be, the documents as read, is a twentieth of the work.
 """
 
 import fcntl

@@ -151,11 +151,11 @@ class _Case:
         """Coverage by tests and by types, and lint."""
         source, rules = self.source(), self.rules
         lint = self._scan_evidence(LINT)
-        [linted] = sast.answers({"lint": lint} if lint else {}, source, sast.LINTING)
+        linted = sast.answers({"lint": lint} if lint else {}, source, sast.LINTING)
         return (
             line_coverage(self.evidence.get(COVERAGE), source, rules.line_coverage),
             type_coverage(self.evidence.get(TYPES), source, rules.type_coverage),
-            linted,
+            *linted,
         )
 
     def sast(self) -> tuple[Answer, ...]:
@@ -236,6 +236,12 @@ def read_rules(record: bytes) -> CutRules:
         return CutRules(scanners=scanners, fail_at=severity, not_yet_measured=unmeasured, **document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"{POLICY}: expected the rules of a cut, saw {error!r}", "cut again") from error
+
+
+def built_of(evidence: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
+    """The commit that was built, and the SHA-256 (hex) of wheel and sdist by file name, as the builds' record says."""
+    document = canonical.decode(evidence[BUILDS], BUILDS)
+    return document["commit"], document["builds"][0]["files"]
 
 
 def image_of(evidence: Mapping[str, bytes]) -> str:

@@ -14,8 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from places import PROJECT
 from supply_places import docker_host, registry_url
 
+from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.keys import PrivateKeySigner
-from lens_core.supply.signatures import pem_of
+from lens_core.model import Verdict
+from lens_core.supply.candidate import GATES, POLICY, judge, read_judgement, read_rules
+from lens_core.supply.signatures import key_id, pem_of, public_key_of
+from lens_core.supply.tree import evidence_of
 
 VERSION = "1.0.0-rc.1"
 
@@ -109,6 +113,52 @@ def test_two_verifiers_and_the_registry_agree_that_it_stands(cut, place):
     )  # fmt: skip
     assert script.returncode == 0, script.stderr
     assert said["release"]["pushed_to"].endswith(said["release"]["image"])
+
+
+def test_no_gate_gets_better_when_evidence_is_taken_away(cut):
+    """Whatever file is missing, no answer is better than with it, and nothing passes on nothing (first law)."""
+    made, said = cut
+    evidence = evidence_of(CutFolder(made.home / said["release"]["folder"]))
+    rules, judgement = read_rules(evidence[POLICY]), read_judgement(evidence[GATES])
+    keys = {key_id(public): public for public in (public_key_of((made.home.parent / "key.pem").read_bytes()),)}
+
+    def verdicts(remaining):
+        answers = judge(remaining, rules, judgement.left_out, judgement.cut_at, keys)
+        return {answer.gate: answer.verdict.value for answer in answers}
+
+    # The reports of the code scanners are large and each has its own gate: they are taken away once.
+    large = {name for name in evidence if name.endswith(".sarif")}
+    whole = verdicts(evidence)
+    small = {name: content for name, content in evidence.items() if name not in large}
+    for missing, before in [(large, whole), *(({name}, verdicts(small)) for name in small)]:
+        after = verdicts({name: content for name, content in small.items() if name not in missing})
+        better = {gate for gate, value in after.items() if value < before[gate]}
+        assert not better, (missing, better)
+    assert not any(Verdict(value).advances for value in verdicts({}).values())
+
+
+def test_verifying_opens_no_socket(cut):
+    """With every use of a socket forbidden, the whole cut still verifies."""
+    made, _ = cut
+    forbid = (
+        "import sys\n"
+        "def hook(event, _):\n"
+        "    if event.startswith('socket.'):\n"
+        "        raise RuntimeError(event)\n"
+        "sys.addaudithook(hook)\n"
+        "from lens_core.cli import main\n"
+        f"main(['verify', {VERSION!r}])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", forbid],
+        cwd=made.folder,
+        env=made.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "stands" in done.stdout
 
 
 def test_from_another_path_the_same_bytes_come_out(cut, place, environment):

@@ -176,3 +176,36 @@ def test_truncated_tar_is_refused(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(IntegrityError):
         unpack(archive, tmp_path / "out", everything)
+
+
+def xz_file(path: Path, members: Sequence[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    """A tar file in xz with these members."""
+    with tarfile.open(path, "w:xz") as tar:
+        for info, content in members:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_an_xz_archive_is_unpacked_as_a_gzipped_one_is(tmp_path: Path) -> None:
+    """Archived indexes come so; their top folder goes, too."""
+    archive = xz_file(tmp_path / "a.tar.xz", [plain("lens/index/meta.json", b"{}")])
+    assert unpack(archive, tmp_path / "out", everything) == 1
+    assert files_below(tmp_path / "out") == {"index/meta.json": b"{}"}
+
+
+def test_a_damaged_xz_archive_is_refused(tmp_path: Path) -> None:
+    """Cut short, or with a byte changed: never half of it as if it were whole."""
+    archive = xz_file(tmp_path / "a.tar.xz", [plain("lens/index/a", bytes(range(256)) * 40)])
+    whole = archive.read_bytes()
+    for broken in (whole[:-20], whole[: len(whole) // 2], whole[:80] + bytes([whole[80] ^ 1]) + whole[81:], b""):
+        archive.write_bytes(broken)
+        with pytest.raises(IntegrityError, match="not a whole archive"):
+            unpack(archive, tmp_path / "out", everything)
+
+
+def test_an_xz_bomb_is_refused(tmp_path: Path) -> None:
+    """It counts what really comes out, as with gzip."""
+    archive = xz_file(tmp_path / "a.tar.xz", [plain("lens/index/a", bytes(archives.RATIO_FLOOR_BYTES + 1))])
+    with pytest.raises(IntegrityError, match="unpacks to more than"):
+        unpack(archive, tmp_path / "out", everything)

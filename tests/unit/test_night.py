@@ -10,7 +10,7 @@ import pytest
 from fakes import SLICES, build_house, digest_of
 
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Unavailable
-from lens_core.model import NightState, Verdict
+from lens_core.model import Answer, NightState, Verdict
 from lens_core.night import NightRequest
 from lens_core.service import Lens
 
@@ -349,3 +349,41 @@ def test_a_policy_that_changes_while_the_night_runs_is_noticed(house):
     night, answers = judged(house)
     assert night.verdict is Verdict.ERROR
     assert "bound to policy" in answers[SLICES[0], "slice_present"].reason
+
+
+class Gate:
+    """A gate of the whole night that says what it was told, or fails."""
+
+    name = "vulnerabilities"
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+
+    def answer(self, candidate, folder, now):
+        """What it was told, with a file of evidence."""
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        (folder / "told.json").write_text(candidate.version)
+        return Answer(self.name, "", self.verdict, "as it was told")
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (Verdict.PASS, Verdict.WAIVED),
+        (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+        (Verdict.FAIL, Verdict.FAIL),
+        (Unavailable("out of reach", "try again"), Verdict.ERROR),
+    ],
+    ids=["pass", "inconclusive", "fail", "unavailable"],
+)
+def test_gates_of_the_whole_night_count(house, said, verdict):
+    """What another part measures of the candidate decides with the rest; what it cannot say is an ERROR."""
+    world = replace(house.lens._world, gates=(Gate(said),))
+    lens = Lens(world)
+    night = lens.nightly_validation(REQUEST)
+    answers = {answer.gate: answer for answer in lens.answers(night.night_id) if not answer.slice}
+    assert night.verdict is verdict
+    assert answers["vulnerabilities"].verdict is (said if isinstance(said, Verdict) else Verdict.ERROR)
+    if isinstance(said, Verdict):
+        assert any(item.path.endswith("told.json") for item in lens.evidence(night.night_id))

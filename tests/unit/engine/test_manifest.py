@@ -65,6 +65,10 @@ def test_a_manifest_that_is_none(copy, text):
         ({"files": {}}, "damaged", "does not name"),
         ({"files": 3}, "damaged", "other fields"),
         ({"surprise": 1}, "damaged", "other fields"),
+        ({"languages": None}, "damaged", "other fields"),
+        ({"languages": {"python": "1"}}, "damaged", "a count is something else"),
+        ({"skipped": {"binary": -1}}, "damaged", "a count is something else"),
+        ({"tantivy_version": 27}, "damaged", "a text or a count"),
         ({"document_count": 1}, "damaged", "expected 1 documents"),
     ],
 )

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from cutting import LEFT_OUT, VERSION, CuttingHouse, FakeRegistry
+from cutting import LEFT_OUT, VERSION, CuttingHouse, FakeRegistry, content_of
 
 from lens_core.cut import PARTS
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Refused, Unavailable
@@ -234,3 +234,11 @@ def test_a_folder_elsewhere_is_verified_too(house, tmp_path):
     assert house.releases.verify(str(copy)).stands
     with pytest.raises(InvalidInput):
         house.releases.verify(str(tmp_path / "nowhere"))
+
+
+def test_a_wheel_that_was_not_built_twice_is_found(house):
+    """Whoever seals another wheel than the one that two builds gave is found out by the builds' record."""
+    house.steps[0].content = lambda name, source: b"another" if name == "dist/lens.whl" else content_of(name, source)
+    house.cut()
+    found = house.releases.verify(VERSION)
+    assert [fault.artifact for fault in found.faults] == ["dist/lens.whl"]
