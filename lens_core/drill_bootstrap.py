@@ -16,6 +16,7 @@ from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS, folder_digest
 from lens_core.adapters.drill_integrity import IntegrityCell
+from lens_core.adapters.drill_servers import SERVER_CELLS
 from lens_core.adapters.drill_versions import RegisteredVersions
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
@@ -33,15 +34,16 @@ from lens_core.integrity_cell import integrity
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
 from lens_core.previous import Previous, parse_previous, select_previous
+from lens_core.server_judges import JUDGES as SERVER_JUDGES
 from lens_core.supply.words import Progress
 from lens_core.verify_bootstrap import TRUSTED, open_releases
 
 DRILLS, DRILLING = "drills", "drilling"
 """Below the home folder: finished drills, and where one is worked at."""
 
-CELLS: Sequence[Cell] = (*ENGINE_CELLS, IntegrityCell())
+CELLS: Sequence[Cell] = (*ENGINE_CELLS, IntegrityCell(), *SERVER_CELLS)
 """Every cell that is asked."""
-JUDGES: Mapping[str, Judge] = {**ENGINE_JUDGES, "integrity": integrity}
+JUDGES: Mapping[str, Judge] = {**ENGINE_JUDGES, "integrity": integrity, **SERVER_JUDGES}
 """The judge of every cell."""
 
 _PROJECT = Path(__file__).resolve().parent.parent

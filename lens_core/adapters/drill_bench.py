@@ -14,7 +14,7 @@ from typing import Any
 from lens_core.drill_ports import Facts, Home, HungUp
 
 WORKER = Path(__file__).with_name("drill_worker.py")
-_RUN_ENGINE = Path(__file__).with_name("drill_engine.py")
+_RUN_ENGINE = Path(__file__).with_name("engine_command.py")
 _SHOWN = 600
 _KILLED = -signal.SIGKILL
 
