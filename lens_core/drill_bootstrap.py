@@ -29,7 +29,7 @@ from lens_core.drill_asking import AskingWorld
 from lens_core.drill_judges import JUDGES as ENGINE_JUDGES
 from lens_core.drill_ports import Cell, DrillCandidate, DrillListener
 from lens_core.drill_reader import Drills
-from lens_core.errors import InvalidInput
+from lens_core.errors import IntegrityError
 from lens_core.integrity_cell import integrity
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
@@ -136,7 +136,7 @@ def _candidates(home: Path) -> Callable[[str], DrillCandidate]:
         place = releases.place(version)
         found = releases.verify(version)
         if found.release is None or not found.stands:
-            raise InvalidInput(f"{version} does not verify: {found.faults[0]}", f"`lens verify {version}` names all")
+            raise IntegrityError(f"{version} does not verify: {found.faults[0]}", f"`lens verify {version}` names all")
         [wheel] = (place / "dist").glob("*.whl")
         one = found.release.candidate
         return DrillCandidate(one.version, wheel, one.digest.hex, one.commit, one.dirty)
@@ -153,7 +153,9 @@ def _head(home: Path) -> DrillCandidate:
 def _home(homes: EngineHomes, candidate: DrillCandidate, progress: Progress) -> EngineHome:
     seen = hashlib.sha256(candidate.wheel.read_bytes()).hexdigest()
     if seen != candidate.wheel_sha256:
-        raise InvalidInput(f"expected wheel {candidate.wheel_sha256}, saw {seen}", "it changed meanwhile: drill again")
+        raise IntegrityError(
+            f"expected wheel {candidate.wheel_sha256}, saw {seen}", "it changed meanwhile: drill again"
+        )
     return homes.of_wheel(candidate.wheel, _LOCK.read_text(encoding="utf-8"), progress)
 
 
