@@ -1,6 +1,6 @@
 """Starts two versions of the engine side by side and writes down what their clients would see.
 
-What comes out is judged by ``lens_core.api_drill`` and ``lens_core.half_fleet_drill``.
+What comes out is judged by ``lens_core.drills.api_drill`` and ``lens_core.drills.half_fleet``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ import httpx
 from lens_core.adapters.api_requests import Recorder, asking, document_of, searches_counted, send
 from lens_core.adapters.half_fleet import HALF, half_fleet
 from lens_core.adapters.listening import listening
-from lens_core.api_requests import ApiRequest, Samples, compat_requests, requests_of
+from lens_core.drills.api_requests import ApiRequest, Samples, compat_requests, requests_of
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document
 from lens_core.supply import canonical
 from lens_core.supply.words import Progress
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lens_core.api_requests import ApiRequest
+from lens_core.drills.api_requests import ApiRequest
 from lens_core.errors import InvalidInput
 from lens_core.supply import canonical
 

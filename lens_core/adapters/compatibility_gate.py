@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from lens_core.drill_reader import Drills
+from lens_core.drills.reader import Drills
 from lens_core.model import Answer, Candidate, Verdict
 from lens_core.supply.source import digest_of
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from fake_engine import BREAKING, FakeEngine, served
 
-from lens_core import api_drill, half_fleet_drill
 from lens_core.adapters.api_observer import ENGINE_COMMAND, observe_answers, observe_api, observe_half_fleet
 from lens_core.adapters.engine_homes import EngineHomes
 from lens_core.adapters.half_fleet import half_fleet
+from lens_core.drills import api_drill
+from lens_core.drills import half_fleet as half_fleet_drill
+from lens_core.drills.previous import parse_previous
 from lens_core.errors import Unavailable
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 
 QUESTIONS = ("getUserName", "parse header", "cart", "asked four times")
 DATA = Path(__file__).parents[3] / "data"

@@ -15,11 +15,11 @@ from drilling import questions, write_tree
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS
 from lens_core.adapters.engine_homes import EngineHomes
-from lens_core.drill import Drilled, DrillRules, RollbackSafe
-from lens_core.drill_judges import JUDGES
-from lens_core.drill_ports import Case, HungUp, OldIndex
+from lens_core.drills.drill import Drilled, DrillRules, RollbackSafe
+from lens_core.drills.engine_judges import JUDGES
+from lens_core.drills.ports import Case, HungUp, OldIndex
+from lens_core.drills.previous import parse_previous
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 from tests.places import PROJECT, image_cache
 
 KNOWN = {p.version: p for p in parse_previous((PROJECT / "data/previous/versions.toml").read_text(encoding="utf-8"))}

@@ -7,9 +7,9 @@ from fake_engine import ADDITIVE, BREAKING, engine_document, parameter, schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens_core.api_changes import NEW_CLIENT, OLD_CLIENT, compare
+from lens_core.drills.api_changes import NEW_CLIENT, OLD_CLIENT, compare
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document
 
 HITS = "/paths/~1search/get/responses/200/content/application~1json/hits"
 PLACES = {

@@ -7,12 +7,12 @@ import pytest
 from fake_engine import ADDITIVE, BREAKING, FakeEngine, add_parameter
 
 from lens_core.adapters.api_requests import Recorder
-from lens_core.api_changes import NEW_CLIENT
-from lens_core.api_drill import Allowed, judge
-from lens_core.api_requests import ApiRequest, compat_requests, requests_of
+from lens_core.drills.api_changes import NEW_CLIENT
+from lens_core.drills.api_drill import Allowed, judge
+from lens_core.drills.api_requests import ApiRequest, compat_requests, requests_of
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
 from lens_core.model import Verdict
-from lens_core.openapi import Document
 from lens_core.supply import canonical
 
 SAMPLES = {("/search", "q"): ("parse header",), ("/outline", "path"): ("a.py",)}

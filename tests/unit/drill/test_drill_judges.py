@@ -6,9 +6,9 @@ import pytest
 from drilling import CANDIDATE, NEW_TANTIVY, PREVIOUS, HereEngine, case_of, refused
 
 from lens_core.adapters.drill_cells import ENGINE_CELLS
-from lens_core.drill import DrillRules, RollbackSafe
-from lens_core.drill_judges import JUDGES
-from lens_core.drill_parity import compare_answers, crosses_boundary, rank_agreement
+from lens_core.drills.drill import DrillRules, RollbackSafe
+from lens_core.drills.engine_judges import JUDGES
+from lens_core.drills.parity import compare_answers, crosses_boundary, rank_agreement
 from lens_core.model import Verdict
 
 RULES = DrillRules()

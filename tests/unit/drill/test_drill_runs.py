@@ -7,9 +7,18 @@ import threading
 import pytest
 from drilling import WHEEL, DrillHouse, FakeCell, FakeVersions, fine
 
-from lens_core.drill import CELLS, DrillAnswer, Ended, Observation, RollbackSafe, Safety, outcome_of, read_observation
-from lens_core.drill_ports import HungUp, NotAsked
-from lens_core.drill_record import DrillRecord, read_record
+from lens_core.drills.drill import (
+    CELLS,
+    DrillAnswer,
+    Ended,
+    Observation,
+    RollbackSafe,
+    Safety,
+    outcome_of,
+    read_observation,
+)
+from lens_core.drills.ports import HungUp, NotAsked
+from lens_core.drills.record import DrillRecord, read_record
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
 from lens_core.model import Verdict
 from lens_core.supply import canonical

@@ -2,9 +2,9 @@
 
 import pytest
 
+from lens_core.drills.openapi import Document
+from lens_core.drills.schema_fit import Fit, Kind, Role
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document
-from lens_core.schema_fit import Fit, Kind, Role
 
 DOCUMENT = Document({"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"Text": {"type": "string"}}}})
 TEXT, WHOLE, NUMBER, NULL = ({"type": name} for name in ("string", "integer", "number", "null"))
@@ -19,6 +19,10 @@ def kinds(given, taken, role=Role.ANSWER):
 def thing(required=(), **properties):
     """An object."""
     return {"type": "object", "properties": properties, "required": list(required)}
+
+
+NOTHING = False
+"""The schema that nothing keeps."""
 
 
 def mapped(of):
@@ -86,11 +90,11 @@ def test_what_is_taken_fits(given, taken):
         pytest.param({"type": "array"}, listed(WHOLE), ("/*", Kind.TYPE), id="items of any kind"),
         pytest.param(mapped(TEXT), mapped(WHOLE),
                      ("/*", Kind.TYPE), id="a map of another type"),
-        pytest.param(mapped(TEXT), mapped(False),
+        pytest.param(mapped(TEXT), mapped(NOTHING),
                      ("/*", Kind.ADDED), id="a map where none is taken"),
         pytest.param({"type": "object"}, mapped(WHOLE), ("/*", Kind.TYPE),
                      id="a map of anything"),
-        pytest.param(mapped(False), mapped(WHOLE),
+        pytest.param(mapped(NOTHING), mapped(WHOLE),
                      ("/*", Kind.REMOVED), id="a map that is no longer one"),
         pytest.param(thing(a=TEXT), {**thing(), "additionalProperties": False}, ("/a", Kind.ADDED), id="closed"),
         pytest.param(thing(a={**WHOLE, "default": 1}), thing(a={**WHOLE, "default": 2}), ("/a/default", Kind.DEFAULT),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.cut_ports import Workspace
-from lens_core.drill import Drilled, DrillRules, Judge, judge
-from lens_core.drill_asking import Asked, Asking, AskingWorld
-from lens_core.drill_ports import DrillCandidate, DrillListener, DrillStore, Home
-from lens_core.drill_record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
+from lens_core.drills.asking import Asked, Asking, AskingWorld
+from lens_core.drills.drill import Drilled, DrillRules, Judge, judge
+from lens_core.drills.ports import DrillCandidate, DrillListener, DrillStore, Home
+from lens_core.drills.record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.ports import Clock, Lease
 from lens_core.supply import manifest

@@ -11,8 +11,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, Final
 
+from lens_core.drills.openapi import REMARKS, Document, Schema, token
 from lens_core.errors import InvalidInput
-from lens_core.openapi import REMARKS, Document, Schema, token
 
 _LOWER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
