@@ -5,13 +5,12 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.adapters.clock import SystemClock
-from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS, folder_digest
@@ -20,31 +19,26 @@ from lens_core.adapters.drill_servers import SERVER_CELLS
 from lens_core.adapters.drill_versions import RegisteredVersions
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
-from lens_core.adapters.keys import TrustStore
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.wheel_builder import WheelBuilder
 from lens_core.compat_drill import CompatDrill, Drill, DrillWorld
-from lens_core.drill import DrillRules, Judge
+from lens_core.config import load_settings
+from lens_core.drill import DrillRules
 from lens_core.drill_asking import AskingWorld
-from lens_core.drill_judges import JUDGES as ENGINE_JUDGES
+from lens_core.drill_judging import JUDGES
 from lens_core.drill_ports import Cell, DrillCandidate, DrillListener
-from lens_core.drill_reader import Drills
 from lens_core.errors import IntegrityError
-from lens_core.integrity_cell import integrity
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
 from lens_core.previous import Previous, parse_previous, select_previous
-from lens_core.server_judges import JUDGES as SERVER_JUDGES
 from lens_core.supply.words import Progress
-from lens_core.verify_bootstrap import TRUSTED, open_releases
+from lens_core.verify_bootstrap import open_drills, open_releases
 
-DRILLS, DRILLING = "drills", "drilling"
-"""Below the home folder: finished drills, and where one is worked at."""
+DRILLING = "drilling"
+"""Below the home folder: where a drill is worked at."""
 
 CELLS: Sequence[Cell] = (*ENGINE_CELLS, IntegrityCell(), *SERVER_CELLS)
 """Every cell that is asked."""
-JUDGES: Mapping[str, Judge] = {**ENGINE_JUDGES, "integrity": integrity, **SERVER_JUDGES}
-"""The judge of every cell."""
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _PREVIOUS = _PROJECT / "data" / "previous"
@@ -60,7 +54,7 @@ class DrillTimes:
 
 
 DEFAULT_RULES, DEFAULT_TIMES = DrillRules(), DrillTimes()
-"""What holds where ``lens.toml`` says nothing."""
+"""What holds where ``lens.toml`` is not asked."""
 
 
 class Drilling:
@@ -77,6 +71,20 @@ class Drilling:
         """
         chosen = select_previous(self._known, previous)
         return CompatDrill(self._world, version, [one.version for one in chosen], listener).run()
+
+
+def configured_drilling(*, offline: bool, signing_key: Path | None, agent: str) -> Drilling:
+    """Drilling by the rules and times of ``lens.toml``."""
+    settings = load_settings()
+    times = DrillTimes(settings.drill.step_timeout_s, settings.drill.cell_timeout_s)
+    return open_drilling(
+        settings.home,
+        rules=settings.drill.rules(),
+        times=times,
+        offline=offline,
+        signing_key=signing_key,
+        agent=agent,
+    )
 
 
 def open_drilling(  # noqa: PLR0913  (what a command's options name)
@@ -120,12 +128,6 @@ def open_drilling(  # noqa: PLR0913  (what a command's options name)
         person=GitSource(_PROJECT).person,
     )
     return Drilling(world, known)
-
-
-def open_drills(home: Path | None = None) -> Drills:
-    """The drills of a home folder, held against the keys that it trusts."""
-    home = home_folder(home)
-    return Drills(home / DRILLS, CutFolder, TrustStore(home / TRUSTED).trusted, JUDGES)
 
 
 def _candidates(home: Path) -> Callable[[str], DrillCandidate]:

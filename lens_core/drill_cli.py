@@ -10,10 +10,11 @@ from rich.text import Text
 
 from lens_core import terminal
 from lens_core.documents import json_text
-from lens_core.drill_bootstrap import open_drilling, open_drills
+from lens_core.drill_bootstrap import configured_drilling
 from lens_core.drill_record import DrillRecord
 from lens_core.drill_views import CELL_WORDS, way_back_frame
 from lens_core.model import Verdict
+from lens_core.verify_bootstrap import open_drills
 
 NOT_PASSED = 1
 
@@ -59,7 +60,7 @@ def compat_drill(
     """Drill a candidate with what previous versions wrote: read, write, migrate, go back; sealed as evidence."""
     columns = (SpinnerColumn(), TextColumn("{task.fields[version]:10}{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
-        drilling = open_drilling(offline=offline, signing_key=key, agent=agent)
+        drilling = configured_drilling(offline=offline, signing_key=key, agent=agent)
         drill = drilling.drill(version.removeprefix("v"), previous_versions, _Versions(progress))
     _show(drill.record, drill.folder, as_json=as_json)
     if not drill.record.verdict.advances:

@@ -21,7 +21,7 @@ _READ: Final = frozenset({
     "default", *_LOWER, *_UPPER, *REMARKS,
 })  # fmt: skip
 _KINDS: Final = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
-_BUDGET: Final = 20_000
+_BUDGET: Final = 2_000
 _HINT: Final = "serve the document that FastAPI makes, as it is"
 
 

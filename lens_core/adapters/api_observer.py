@@ -135,11 +135,11 @@ def _samples(url: str, questions: Sequence[str]) -> Samples:
     """Values that mean something to the service: questions, and paths that their hits have."""
     paths: dict[str, None] = {}
     with asking(url) as client:
-        for question in questions[:_SAMPLES]:
-            body = _object(client, _SEARCH, {"q": question})
-            hits = body.get("hits")
-            for hit in hits if isinstance(hits, list) else []:
-                paths[str(hit.get("path"))] = None
+        for question in questions:
+            hits = _object(client, _SEARCH, {"q": question}).get("hits")
+            paths.update((str(hit["path"]), None) for hit in hits or [] if "path" in hit)
+            if len(paths) >= _SAMPLES:
+                break
     return {
         (_SEARCH, "q"): tuple(questions[:_SAMPLES]),
         (_SEARCH, "glob"): ("**/*", "*.py"),

@@ -66,6 +66,17 @@ def test_a_half_without_search_is_red(fault):
     assert observed(FakeEngine(), new)[1].verdict is Verdict.FAIL
 
 
+def test_a_server_that_hangs_up_after_a_failure_loses_no_other_answer():
+    """A failure is of the request that failed, not of the next one."""
+    old = FakeEngine()
+    old.faults["/outline"] = 500
+    with served(old) as old_url, served(FakeEngine()) as new_url:
+        seen = json.loads(observe_answers(old_url, new_url, QUESTIONS, lambda _: None))
+    assert {(each["path"], each["old"]["code"] >= 500) for each in seen["exchanges"]} >= {("/outline", True)}
+    assert not [each for each in seen["exchanges"] if each["old"]["code"] == 0]
+    assert {each["path"] for each in seen["exchanges"] if each["old"]["code"] >= 500} == {"/outline"}
+
+
 def test_a_half_that_is_down_is_red():
     """Every other request fails."""
     new = FakeEngine()

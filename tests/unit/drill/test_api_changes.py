@@ -109,6 +109,37 @@ def test_a_schema_that_refers_to_itself_is_compared_once():
     assert all(each.breaking for each in found)
 
 
+def with_body(body):
+    """A document with an operation that takes ``body``."""
+    posted = {"responses": {"200": {"description": "ok"}}, **({} if body is None else {"requestBody": body})}
+    return Document({"openapi": "3.1.0", "paths": {"/x": {"post": posted}}})
+
+
+def body(field="a", *, required=False, media="application/json"):
+    """An object with one field."""
+    fields = {"type": "object", "properties": {field: {"type": "string"}}}
+    return {"required": required, "content": {media: {"schema": fields}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking"),
+    [
+        pytest.param(body(), None, True, id="taken away"),
+        pytest.param(None, body(required=True), True, id="newly required"),
+        pytest.param(None, body(), False, id="newly possible"),
+        pytest.param(body(), body(required=True), True, id="required now"),
+        pytest.param(body(required=True), body(), False, id="no longer required"),
+        pytest.param(body("a"), body("b"), True, id="another field"),
+        pytest.param(body(), body(media="text/plain"), True, id="another media type"),
+    ],
+)
+def test_bodies_of_requests_are_compared_too(old, new, breaking):
+    """An old client sends what the old document lets it."""
+    found = compare(with_body(old), with_body(new))
+    assert found
+    assert any(each.breaking for each in found) is breaking
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

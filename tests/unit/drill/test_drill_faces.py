@@ -24,7 +24,7 @@ def house(tmp_path, monkeypatch):
             house.heard = listener
             return house.drill(*previous.split(",")) if previous else house.drill()
 
-    monkeypatch.setattr(drill_cli, "open_drilling", lambda **_: Drilling())
+    monkeypatch.setattr(drill_cli, "configured_drilling", lambda **_: Drilling())
     monkeypatch.setattr(drill_cli, "open_drills", lambda: house.drills)
     return house
 
