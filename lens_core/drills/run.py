@@ -93,7 +93,8 @@ class CompatDrill:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drill") as pool:
             try:
                 asked = [pool.submit(asking.about, version) for version in self._previous]
-                wait(asked, return_when=FIRST_EXCEPTION)
+                for over in wait(asked, return_when=FIRST_EXCEPTION).done:
+                    over.result()  # the one that failed, before those that still run are waited for
                 return [one.result() for one in asked]
             except BaseException:
                 asking.stop()
