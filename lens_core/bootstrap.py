@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lens_core.adapters.clock import SystemClock
+from lens_core.adapters.compatibility_gate import CompatibilityGate
 from lens_core.adapters.control_process import ControlProcess
 from lens_core.adapters.corpora import CorpusStore
 from lens_core.adapters.lease import FileLease
@@ -24,6 +25,7 @@ from lens_core.night import NightRules, World
 from lens_core.service import Lens
 from lens_core.truth import TRUTH_RULES_VERSION
 from lens_core.validation import SliceSettings, SliceValidation
+from lens_core.verify_bootstrap import open_drills
 
 # Notebooks, the catalogue and the parsers' definitions stand beside the package, in the repository.
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -68,7 +70,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             home=home,
             config=settings.config,
             sources=_PROJECT / "notebooks",
-            gates=(vulnerability_gate(settings, ledger),),
+            gates=(vulnerability_gate(settings, ledger), CompatibilityGate(open_drills(home))),
         )
     )
 

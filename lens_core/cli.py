@@ -24,6 +24,8 @@ COMMANDS = {
     "releases": "release_cli:releases",
     "release": "release_cli:release_app",
     "diff": "release_cli:diff",
+    "compat-drill": "drill_cli:compat_drill",
+    "drill": "drill_cli:drill_app",
     "keys": "keys_cli:keys_app",
     "corpora": "nights_cli:corpora_app",
     "nightly-validation": "nights_cli:nightly_validation",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from lens_core.drill import DrillRules
 from lens_core.errors import InvalidInput
 from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest
@@ -228,6 +229,23 @@ class CutSettings(_Table):
         return canonical.encode(self.policy.model_dump(mode="json"))
 
 
+class DrillSettings(_Table):
+    """``[drill]``: what a compatibility drill is judged by, and how long it may take; see ``DrillRules``."""
+
+    top_k: int = Field(ge=1)
+    min_questions: int = Field(ge=1)
+    ranking_boundaries: tuple[str, ...]
+    max_differing_share: Share
+    min_agreement: Share
+    accept_copy_first: bool
+    step_timeout_s: PositiveFloat
+    cell_timeout_s: PositiveFloat
+
+    def rules(self) -> DrillRules:
+        """The rules as the pure core knows them."""
+        return DrillRules(**self.model_dump(exclude={"step_timeout_s", "cell_timeout_s"}))
+
+
 class Settings(BaseSettings):
     """Everything that Lens is told from outside."""
 
@@ -243,6 +261,7 @@ class Settings(BaseSettings):
     night: NightSettings
     monitor: MonitorSettings
     cut: CutSettings
+    drill: DrillSettings
     home: Path = Path("data/home")
     # Named in the environment only; accepted here so that LENS_CONFIG is no unknown setting.
     config: Path = Path("lens.toml")

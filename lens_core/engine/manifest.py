@@ -6,7 +6,6 @@ opens such an index without a word and then answers wrongly or panics.
 """
 
 import json
-import zlib
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any, Final
 from lens_core.engine import __version__
 from lens_core.engine.analyzer import fingerprint
 from lens_core.engine.errors import IndexRefused
+from lens_core.engine.footer import read_file
 from lens_core.engine.store import INDEX_FORMAT, schema_description
 
 MANIFEST_NAME: Final = "manifest.json"
 _REBUILD: Final = "build the index again with `lens index DIR`"
-_READ_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,12 @@ def read(directory: Path) -> Manifest:
     if not directory.is_dir():
         raise IndexRefused(f"expected an index directory, saw nothing at {directory}", _REBUILD, code="missing")
     try:
-        data = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
+        text = (directory / MANIFEST_NAME).read_text(encoding="utf-8")
+        data = json.loads(text, object_pairs_hook=_unique)
     except FileNotFoundError as error:
         message = f"expected {MANIFEST_NAME} in {directory}, saw none: this is no index of this engine"
         raise IndexRefused(message, _REBUILD, code="foreign") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IndexRefused(f"{MANIFEST_NAME} cannot be read: {error}", _REBUILD) from error
     return _parse(data)
 
@@ -108,7 +108,18 @@ def verify_files(directory: Path, manifest: Manifest) -> None:
             raise IndexRefused(f"expected the file {path} in the index, saw none", _REBUILD)
         if path not in manifest.files:
             raise IndexRefused(f"saw the file {path}, which the manifest does not name", _REBUILD)
-        _expect("damaged", f"size and CRC-32 of {path}", manifest.files[path], _entry(directory / path))
+        _expect_whole(directory, path, manifest.files[path])
+
+
+def _expect_whole(directory: Path, path: str, entry: FileEntry) -> None:
+    """A file as its entry has it, and as its own footer has it: a manifest can be written over damaged files."""
+    try:
+        seen = read_file(directory / path)
+    except OSError as error:
+        raise IndexRefused(f"{path} cannot be read: {error}", _REBUILD) from error
+    _expect("damaged", f"size and CRC-32 of {path}", entry, FileEntry(seen.size_bytes, seen.crc32))
+    if seen.fault:
+        raise IndexRefused(f"{path}: {seen.fault}", _REBUILD)
 
 
 def _parse(data: Any) -> Manifest:
@@ -153,8 +164,13 @@ def _index_files(directory: Path) -> list[str]:
 
 
 def _entry(path: Path) -> FileEntry:
-    checksum = 0
-    with path.open("rb") as stream:
-        while block := stream.read(_READ_BYTES):
-            checksum = zlib.crc32(block, checksum)
-    return FileEntry(path.stat().st_size, checksum)
+    seen = read_file(path)
+    return FileEntry(seen.size_bytes, seen.crc32)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that occurs twice nobody can say which one is meant."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return made

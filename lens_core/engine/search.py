@@ -19,7 +19,7 @@ from lens_core.engine.chunks import Chunk
 from lens_core.engine.errors import BadRequest, IndexRefused
 from lens_core.engine.languages import LANGUAGES
 from lens_core.engine.question import MAX_CHARS, SUBSTRING, QueryBuilder, Question, understand
-from lens_core.engine.store import SCOPES, guarded, open_store
+from lens_core.engine.store import SCOPES, chunk_schema, guarded, open_store, scope_schema
 
 MAX_LIMIT: Final = 100
 MAX_OFFSET: Final = 10_000
@@ -77,6 +77,7 @@ class CodeIndex:
         self._scope_schema = scopes.schema
         self._build = QueryBuilder(chunks.schema)
         self.catalogue: Catalogue = load_catalogue(self._chunks)
+        self.scope_count: int = self._scopes.num_docs
 
     def search(self, query: str, *, limit: int = 10, offset: int = 0, filters: Filters = Filters()) -> Answer:
         """The hits of ``query`` from rank ``offset``, at most ``limit`` of them, best first.
@@ -180,16 +181,18 @@ class CodeIndex:
 def open_index(directory: Path) -> CodeIndex:
     """Verifies and opens an index; raises ``IndexRefused`` with what was expected, seen, and to be done."""
     described = manifest.verify(directory)
-    chunks = open_store(directory)
-    scopes = open_store(directory / SCOPES)
+    chunks = open_store(directory, chunk_schema())
+    scopes = open_store(directory / SCOPES, scope_schema())
     with guarded("read the stored documents", opening=True):
         index = CodeIndex(chunks, scopes, described)
-    seen = len(index.catalogue.chunks)
-    if seen != described.document_count:
-        raise IndexRefused(
-            f"expected {described.document_count} documents, saw {seen}", "build the index again with `lens index`"
-        )
+    _expect_count("documents", described.document_count, len(index.catalogue.chunks))
+    _expect_count("scopes", len(set(index.catalogue.scopes)), index.scope_count)
     return index
+
+
+def _expect_count(what: str, expected: int, seen: int) -> None:
+    if seen != expected:
+        raise IndexRefused(f"expected {expected} {what}, saw {seen}", "build the index again with `lens index`")
 
 
 def _check(query: str, limit: int, offset: int, filters: Filters) -> None:

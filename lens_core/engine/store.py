@@ -5,6 +5,7 @@ class, or what remains of a file outside of its classes; a question is also put 
 method belongs where its class speaks of the same things.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ WRITER_BYTES: Final = 2_000_000_000
 RAW_FIELDS: Final = ("path", "symbol", "kind", "language", "role", "symbol_phrase")
 WORD_FIELDS: Final = ("symbol_words", "body", "context", "path_words", "identifiers")
 POSITIONAL_FIELDS: Final = ("trigrams",)
+_SEGMENT_KINDS: Final = (".store", ".idx", ".term", ".pos", ".fast", ".fieldnorm")
 STORED_RAW: Final = frozenset({"path", "symbol", "kind", "language"})
 
 
@@ -76,10 +78,28 @@ def guarded(action: str, *, opening: bool = False) -> Iterator[None]:
         raise EngineError(message, "check the index with `lens index`, or build it again") from error
 
 
-def open_store(directory: Path) -> tantivy.Index:
-    """Opens a tantivy index for reading; ``IndexRefused`` when tantivy cannot."""
+def _expect_segment_files(directory: Path) -> None:
+    """Every file of every segment: tantivy takes a missing ``.pos`` for an empty one until somebody asks."""
+    meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
+    for segment in meta["segments"]:
+        for kind in _SEGMENT_KINDS:
+            if not (directory / (segment["segment_id"].replace("-", "") + kind)).is_file():
+                message = f"expected the file {kind} of the segment {segment['segment_id']} in {directory}, saw none"
+                raise IndexRefused(message, "build the index again with `lens index`")
+
+
+def open_store(directory: Path, schema: tantivy.Schema | None = None) -> tantivy.Index:
+    """Opens a tantivy index for reading; ``IndexRefused`` when tantivy cannot, or it is not of ``schema``, if given.
+
+    tantivy counts fields: with the same ones in another order it answers from the wrong ones. None is for who
+    reads what another version wrote, by its fields' names.
+    """
     with guarded(f"open {directory}", opening=True):
+        _expect_segment_files(directory)
         index = tantivy.Index.open(str(directory))
+        if schema is not None and index.schema != schema:
+            message = f"schema: expected that of this engine in {directory}, saw other fields or another order"
+            raise IndexRefused(message, "build the index again with `lens index`", code="schema")
         index.config_reader(reload_policy="manual", num_warmers=0)
         index.reload()
         return index

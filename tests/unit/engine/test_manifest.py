@@ -48,7 +48,21 @@ def test_no_manifest(copy):
     assert refusal(copy).code == "foreign"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "null", '{"index_format": "1"}', '{"index_format": 1}', "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"index_format": "1"}',
+        '{"index_format": 1}',
+        "\udcff",
+        "[" * 100_000,
+        '{"a": 1, "a": 1}',
+    ],
+    ids=["cut", "list", "empty", "null", "text", "format only", "no UTF-8", "nested", "a key twice"],
+)
 def test_a_manifest_that_is_none(copy, text):
     """A manifest that cannot be understood is refused, whatever it holds."""
     (copy / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -92,6 +106,68 @@ def test_every_file_is_guarded(copy):
     open_index(copy)
 
 
+def redescribe(directory, *names):
+    """Makes the manifest agree with files as they are now."""
+    described = json.loads((directory / "manifest.json").read_text())
+    for name in names:
+        described["files"].pop(name, None)
+        if (directory / name).exists():
+            entry = manifest._entry(directory / name)
+            described["files"][name] = {"size_bytes": entry.size_bytes, "crc32": entry.crc32}
+    (directory / "manifest.json").write_text(json.dumps(described))
+
+
+def test_every_footer_is_guarded(copy):
+    """A manifest written over damaged files hides no damage: neither in a body nor in a footer."""
+    for path in sorted(path for path in copy.rglob("*.*") if path.suffix not in {".json", ".lock"}):
+        name, before = path.relative_to(copy).as_posix(), path.read_bytes()
+        for place in (0, len(before) - 12, len(before) - 1):
+            path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+            redescribe(copy, name)
+            assert f"{name}: expected" in (message := refusal(copy).message)
+            assert "footer" in message
+        path.write_bytes(before)
+        redescribe(copy, name)
+    open_index(copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"1337", bytes(300), b"\xff" * 8], ids=["empty", "short", "zeros", "ones"])
+def test_a_file_without_a_footer_is_refused(copy, content):
+    """What does not end as tantivy ends a file is none of its files."""
+    [store_file] = copy.glob("*.store")
+    store_file.write_bytes(content)
+    redescribe(copy, store_file.name)
+    assert "expected a footer of tantivy" in refusal(copy).message
+
+
+def test_another_order_of_fields_is_refused(copy):
+    """Fields are counted by tantivy: the same ones in another order would answer from the wrong ones."""
+    meta = json.loads((copy / "meta.json").read_text())
+    meta["schema"].reverse()
+    (copy / "meta.json").write_text(json.dumps(meta))
+    redescribe(copy, "meta.json")
+    refused = refusal(copy)
+    assert refused.code == "schema"
+    assert "another order" in refused.message
+
+
+@pytest.mark.parametrize("folder", ["", "scopes/"])
+def test_a_segment_that_lacks_a_file_is_refused(copy, folder):
+    """A segment without positions is refused on opening, not when somebody asks for a phrase."""
+    [positions] = (copy / folder).glob("*.pos")
+    positions.unlink()
+    redescribe(copy, folder + positions.name)
+    assert "expected the file .pos" in refusal(copy).message
+
+
+def test_scopes_that_are_not_there_are_missed(copy):
+    """An index whose scopes are fewer than its chunks have would rank otherwise without a word."""
+    meta = json.loads((copy / "scopes" / "meta.json").read_text())
+    (copy / "scopes" / "meta.json").write_text(json.dumps(meta | {"segments": []}))
+    redescribe(copy, "scopes/meta.json")
+    assert "scopes, saw 0" in refusal(copy).message
+
+
 def test_a_missing_and_an_extra_file(copy):
     """A file too few or too many is damage."""
     (copy / "extra.bin").write_bytes(b"")
@@ -104,10 +180,7 @@ def test_a_missing_and_an_extra_file(copy):
 def test_what_tantivy_cannot_open_is_refused(copy):
     """If the manifest agrees with broken files, tantivy's own refusal is translated."""
     (copy / "meta.json").write_text("{}")
-    described = json.loads((copy / "manifest.json").read_text())
-    entry = manifest._entry(copy / "meta.json")
-    described["files"]["meta.json"] = {"size_bytes": entry.size_bytes, "crc32": entry.crc32}
-    (copy / "manifest.json").write_text(json.dumps(described))
+    redescribe(copy, "meta.json")
     assert "tantivy could not open" in refusal(copy).message
 
 

@@ -6,7 +6,9 @@ import pytest
 from cutting import LEFT_OUT, VERSION, CuttingHouse
 
 from lens_core import cli, release_cli, verify_cli
+from lens_core.adapters.cut_folder import CutFolder
 from lens_core.cut import CutRequest
+from lens_core.drill_reader import Drills
 
 COUNT = 25
 """More files than a terminal wants to see of a small cut."""
@@ -26,6 +28,8 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(release_cli, "open_release_ledger", lambda: house.ledger)
     monkeypatch.setattr(release_cli, "open_releases", lambda: house.releases)
     monkeypatch.setattr(verify_cli, "open_releases", lambda: house.releases)
+    drills = Drills(tmp_path / "drills", CutFolder, house.releases.trusted, {})
+    monkeypatch.setattr(verify_cli, "open_drills", lambda: drills)
     return house
 
 

@@ -1,0 +1,49 @@
+"""A drill as tables: every answer, and the way back to every version."""
+
+import pandas as pd
+
+from lens_core.drill_record import DrillRecord
+
+ANSWER_COLUMNS = ("version", "cell", "verdict", "reason", "documents", "questions", "differing", "agreement")
+CELL_WORDS = {
+    "read": "read",
+    "query_parity": "query parity",
+    "write": "write in place",
+    "merge": "merge",
+    "migrate": "migrate",
+    "rollback": "roll back",
+    "roll_forward": "roll forward",
+    "integrity": "integrity",
+    "analyzer": "analyzer",
+    "api": "API",
+    "half_fleet": "half-fleet",
+}
+"""How people name the cells."""
+
+
+def answer_frame(record: DrillRecord) -> pd.DataFrame:
+    """One row for each cell of each version, in their order; columns ANSWER_COLUMNS, verdicts by their names."""
+    rows = [
+        {name: getattr(answer, name) for name in ANSWER_COLUMNS} | {"verdict": answer.verdict.name}
+        for answer in record.answers
+    ]
+    return pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
+
+
+def way_back_frame(record: DrillRecord) -> pd.DataFrame:
+    """One row for each version: its tantivy, what it comes to, whether it is rollback-safe, and why."""
+    rows = []
+    for version in record.previous:
+        way = record.way_back(version.version)
+        rows.append(
+            {
+                "version": version.version,
+                "tantivy": version.tantivy,
+                "index": version.origin or "none",
+                "comes to": record.outcome(version.version),
+                "rollback-safe": way.rollback_safe.value,
+                "copy first": "proven" if way.copy_first else "not proven",
+                "why": way.why,
+            }
+        )
+    return pd.DataFrame(rows, columns=["version", "tantivy", "index", "comes to", "rollback-safe", "copy first", "why"])
