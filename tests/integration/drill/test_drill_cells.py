@@ -152,6 +152,19 @@ def test_an_analyzer_that_changed_under_the_same_name_turns_exactly_the_analyzer
     assert "under the same fingerprint: words" in found["analyzer"].reason
 
 
+def test_a_stored_field_that_is_dropped_is_refused_before_anything_is_lost(built, tmp_path):
+    """An engine that no longer stores a field answers from no index that does: reading is red, not silently less."""
+    before, after = (
+        '    builder.add_bytes_field("scope", stored=True)',
+        '    builder.add_bytes_field("scope", indexed=True)',
+    )
+    home = crooked(tmp_path, "store.py", before, after)
+    (tmp_path / "cells").mkdir()
+    found = drilled(built, "0.9.2", tmp_path / "cells", ("read", "analyzer", "write"), home)
+    assert [one.verdict.name for one in found.values()] == ["FAIL", "PASS", "PASS"], found
+    assert "IndexRefused (schema)" in found["read"].reason
+
+
 @pytest.fixture
 def script(tmp_path):
     """Writes a worker that does as it is told."""
