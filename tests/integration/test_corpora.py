@@ -379,7 +379,7 @@ def test_definitions_of_other_archives_are_refused(
         fetched.stripped(corpus())
 
 
-@pytest.mark.parametrize("content", [None, b"no gzip", gzip.compress(b"\xff")])
+@pytest.mark.parametrize("content", [None, b"no gzip", gzip.compress(b"\xff")], ids=["none", "text", "gzip"])
 def test_unreadable_definitions_are_refused(fetched: CorpusStore, tmp_path: Path, content: bytes | None) -> None:
     """Missing or damaged committed definitions are an integrity error that says where they come from."""
     place = tmp_path / "definitions" / "monorepo-mixed-large.json.gz"
