@@ -3,7 +3,7 @@
 Every text is escaped here; nothing that a ledger holds is trusted to be harmless markup.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from urllib.parse import quote, urlencode
@@ -227,32 +227,38 @@ def nights_table(nights: Iterable[Night]) -> str:
     return _table("Nights, newest first", ("Night", "Verdict", "Candidate", "Digest", "Reason"), rows)
 
 
+_WIDE = "why"
+_VERDICT = "verdict"
+
+
 def frame_table(
-    frame: pd.DataFrame, caption: str, *, wide: Sequence[str] = (), links: Mapping[str, str] | None = None
+    frame: pd.DataFrame, caption: str, *, numbers: Collection[str] = (), links: Mapping[str, str] | None = None
 ) -> str:
-    """A frame of words: a verdict as a tag, numbers to the right, the columns ``wide`` with room for sentences.
+    """A frame of words: its column ``verdict`` as tags, its column ``why`` with room, ``numbers`` to the right.
 
     ``links`` maps words of the first column to their addresses.
     """
-    rows, names = [], list(frame.columns[1:])
+    names = [str(name) for name in frame.columns]
+    kinds = ["lens-number" if name in numbers else "lens-words" if name == _WIDE else "" for name in names]
+    rows = []
     for first, *others in frame.itertuples(index=False):
         href = (links or {}).get(str(first))
         words = f"<a href='{escape(href)}'>{escape(str(first))}</a>" if href else escape(str(first))
-        cells = "".join(_frame_cell(value, wide=str(name) in wide) for name, value in zip(names, others, strict=True))
+        cells = "".join(map(_frame_cell, others, names[1:], kinds[1:]))
         rows.append(f"<tr><th scope='row'>{words}</th>{cells}</tr>")
-    return _table(caption, [str(name).capitalize() for name in frame.columns], rows)
+    return _table(caption, [name[0].upper() + name[1:] for name in names], rows, kinds)
 
 
-def _frame_cell(value: object, *, wide: bool) -> str:
-    if isinstance(value, int):
-        return f"<td class='lens-number'>{value:,}</td>"
-    text = str(value)
-    words = verdict_tag(text) if text in VERDICT_SYMBOLS else escape(text)
-    return f"<td class='lens-words'>{words}</td>" if wide else f"<td>{words}</td>"
+def _frame_cell(value: object, name: str, kind: str) -> str:
+    """Only a verdict is ever a tag: a person who is called PASS is none."""
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    words = verdict_tag(text) if name == _VERDICT and text in VERDICT_SYMBOLS else escape(text)
+    return f"<td class='{kind}'>{words}</td>" if kind else f"<td>{words}</td>"
 
 
-def _table(caption: str, head: Iterable[str], rows: Iterable[str]) -> str:
-    heads = "".join(f"<th scope='col'>{escape(words)}</th>" for words in head)
+def _table(caption: str, head: Sequence[str], rows: Iterable[str], kinds: Sequence[str] = ()) -> str:
+    classes = [f" class='{kind}'" if kind else "" for kind in kinds] or [""] * len(head)
+    heads = "".join(f"<th scope='col'{kind}>{escape(words)}</th>" for words, kind in zip(head, classes, strict=True))
     return (
         f"<div class='lens-scroll' tabindex='0' role='region' aria-label='{escape(caption)}'>"
         f"<table class='lens-table'><caption>{escape(caption)}</caption>"

@@ -16,9 +16,9 @@ from lens_core.candidate_views import (
     packages_in_words,
     worst_first,
 )
-from lens_core.candidates import Cut, Known
+from lens_core.candidates import SEVERITIES, Cut, Known
 from lens_core.drill_reader import DrillVerification
-from lens_core.drill_views import answer_frame, held_frame, way_back_frame
+from lens_core.drill_views import CELL_WORDS, answer_frame, held_frame, way_back_frame
 from lens_core.errors import LensError
 from lens_core.model import Release, Verdict
 from lens_core.views import OPEN, VERDICT_SYMBOLS, VERDICT_WORDS, answers_in_words
@@ -76,14 +76,14 @@ def _fallen(cut: Cut, told: Release | None) -> None:
     """Of a cut that does not verify nothing is shown but its faults, and what the ledger remembers."""
     title = f"{VERDICT_SYMBOLS['FAIL']} {cut.version} does not verify"
     words = "It is not what a trusted key signed. Nothing in it is believed, so nothing in it is shown."
-    st.html(tables.headline("FAIL", title, (words,), 2))
-    st.code("\n".join(cut.faults[:_FAULTS]), language=None)
+    st.html(tables.headline(Verdict.FAIL.name, title, (words,), 2))
+    st.code("\n".join(cut.faults[:_FAULTS]), language=None, wrap_lines=True)
     if len(cut.faults) > _FAULTS:
         st.markdown(f"And {len(cut.faults) - _FAULTS} more faults; `lens verify {cut.version}` names them all.")
     st.markdown("If only its key is unknown here, compare the key with its owner, then `lens keys trust FILE`.")
     if told:
         st.markdown("The ledger remembers these digests of it:")
-        st.code(digest_lines(told), language=None)
+        st.code(digest_lines(told), language=None, wrap_lines=True)
 
 
 def _standing(one: Known, cut: Cut, release: Release) -> None:
@@ -105,7 +105,7 @@ def _standing(one: Known, cut: Cut, release: Release) -> None:
             )
         )
     )
-    st.code(digest_lines(release), language=None)
+    st.code(digest_lines(release), language=None, wrap_lines=True)
     st.subheader("Gates", anchor="gates")
     st.html(tables.answers_table(worst_first(cut.answers), "What each gate says, worst first", {}))
     _inventory(one)
@@ -121,7 +121,8 @@ def _inventory(one: Known) -> None:
         return
     st.markdown(packages_in_words(found.packages))
     if found.searched:
-        st.html(tables.frame_table(findings_frame(found.searched), "Findings by who looked, and by severity"))
+        frame = findings_frame(found.searched)
+        st.html(tables.frame_table(frame, "Findings by who looked, and by severity", numbers=SEVERITIES))
     else:
         st.markdown("Nobody looked for weaknesses: how many there are is not known.")
 
@@ -135,11 +136,8 @@ def _drills(one: Known, release: Release) -> None:
         return
     if not drills:
         words = "Whether it opens what earlier versions wrote, and whether there is a way back, is not known."
-        st.html(
-            tables.headline(
-                Verdict.INCONCLUSIVE.name, f"{VERDICT_SYMBOLS['INCONCLUSIVE']} Not drilled yet", (words,), 3
-            )
-        )
+        title = f"{VERDICT_SYMBOLS['INCONCLUSIVE']} Not drilled yet"
+        st.html(tables.headline(Verdict.INCONCLUSIVE.name, title, (words,), 4))
         st.code(f"lens compat-drill --version {one.version}", language="bash")
         return
     _latest(drills[-1])
@@ -151,8 +149,9 @@ def _latest(drill: DrillVerification) -> None:
     record = drill.record
     if record is None or not drill.stands:
         words = "What it says is not believed, so it is not shown: nothing is known about the way back."
-        st.html(tables.headline("FAIL", f"{VERDICT_SYMBOLS['FAIL']} The latest drill does not verify", (words,), 3))
-        st.code("\n".join(map(str, drill.faults[:_FAULTS])), language=None)
+        title = f"{VERDICT_SYMBOLS['FAIL']} The latest drill does not verify"
+        st.html(tables.headline(Verdict.FAIL.name, title, (words,), 4))
+        st.code("\n".join(map(str, drill.faults[:_FAULTS])), language=None, wrap_lines=True)
         return
     verdict = record.verdict.name
     copy = "proven" if record.copy_first else "not proven"
@@ -164,11 +163,13 @@ def _latest(drill: DrillVerification) -> None:
         f"Drilled {record.drilled_at:%d %B %Y, %H:%M} UTC by {escape(record.drilled_by or 'nobody named')}, "
         f"{drill.answers} answers judged again from what was observed."
     )
-    st.html(
-        tables.headline(verdict, f"{VERDICT_SYMBOLS[verdict]} {verdict}: {VERDICT_WORDS[verdict]}", (back, made), 3)
-    )
+    title = f"{VERDICT_SYMBOLS[verdict]} {verdict}: {VERDICT_WORDS[verdict]}"
+    st.html(tables.headline(verdict, title, (back, made), 4))
     if record.dirty:
         st.error("**DIRTY working tree.** It held changes that are not in what was drilled.")
+    absent = [words for cell, words in CELL_WORDS.items() if cell not in record.rules.cells]
+    if absent:
+        st.warning(f"**Not a full drill.** Nobody asked about: {', '.join(absent)}.")
     st.plotly_chart(
         charts.inked(drill_charts.drill_matrix(answer_frame(record)), dark=st.context.theme.type == "dark"),
         theme=None,
@@ -176,12 +177,12 @@ def _latest(drill: DrillVerification) -> None:
         config={"displayModeBar": False},
         alt="What each previous version's index and clients meet; the tables below say what did not pass",
     )
-    st.html(tables.frame_table(way_back_frame(record), "The way back to each previous version", wide=("why",)))
+    st.html(tables.frame_table(way_back_frame(record), "The way back to each previous version"))
     held = held_frame(record)
     if held.empty:
         st.markdown("Every cell of every previous version has passed.")
     else:
-        st.html(tables.frame_table(held, "Cells that are not a plain PASS, worst first", wide=("why",)))
+        st.html(tables.frame_table(held, "Cells that are not a plain PASS, worst first"))
 
 
 def _verify_yourself(one: Known) -> None:
