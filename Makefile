@@ -12,7 +12,8 @@ help:
 	@echo "make test      every test, with coverage"
 	@echo "make check     ruff, mypy, import contract, README against --help"
 	@echo "make bench     engine and latency sketch beside their peers, the monitor by the stopwatch"
-	@echo "make study     how often the latency gates decide wrongly: docs/latency-study.md (STUDY=--quick: a taste)"
+	@echo "make study     how often the latency gates decide wrongly: docs/latency-study.md (STUDY=--quick: a taste);"
+	@echo "               a million damaged cuts; every slice's index migrated from every previous version"
 	@echo "make services  install and start what tests and cuts need (Chromium, ripgrep, container engine, registry)"
 	@echo "make lock      resolve requirements.lock again"
 
@@ -50,10 +51,11 @@ bench: $(VENV) services
 	.venv/bin/python bench/percentiles.py
 	.venv/bin/python bench/monitor.py
 
-# A quarter of an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
+# Half an hour on two cores. STUDY=--resume goes on after an interruption, --redraw computes nothing.
 study: $(VENV)
 	.venv/bin/python -m study $(STUDY)
 	.venv/bin/python -m study.mutations --count 1000000
+	.venv/bin/python -m study.migrations
 
 services:
 	@bash scripts/services

@@ -19,6 +19,7 @@ from lens_core.adapters.wheel_builder import WheelBuilder
 from lens_core.advisory_bootstrap import vulnerability_gate
 from lens_core.catalogue import parse_catalogue
 from lens_core.config import Settings, load_settings
+from lens_core.drills.previous import parse_previous
 from lens_core.errors import InvalidInput
 from lens_core.model import Digest
 from lens_core.night import NightRules, World
@@ -70,7 +71,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             home=home,
             config=settings.config,
             sources=_PROJECT / "notebooks",
-            gates=(vulnerability_gate(settings, ledger), CompatibilityGate(open_drills(home))),
+            gates=(vulnerability_gate(settings, ledger), _compatibility_gate(settings)),
         )
     )
 
@@ -100,6 +101,12 @@ def _validation(
         policy=settings.policy.policy(),
         service_key=json.dumps(service.index),
     )
+
+
+def _compatibility_gate(settings: Settings) -> CompatibilityGate:
+    """The drills of the home folder, held against every registered version and the rules in force."""
+    known = parse_previous(_data_file(settings, "previous/versions.toml").read_text(encoding="utf-8"))
+    return CompatibilityGate(open_drills(settings.home), [one.version for one in known], settings.drill.rules())
 
 
 def _data_file(settings: Settings, name: str) -> Path:

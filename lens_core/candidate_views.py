@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from lens_core.candidates import SEVERITIES, Cut, Known, Searched
-from lens_core.drill_reader import DrillVerification
+from lens_core.drills.reader import DrillVerification
 from lens_core.model import Answer, Release
 from lens_core.views import NO_VALUE, term_of
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.cut_ports import ReleaseLedger
-from lens_core.drill_reader import Drills, DrillVerification
+from lens_core.drills.reader import Drills, DrillVerification
 from lens_core.errors import InvalidInput
 from lens_core.model import Answer, Release, Verdict
 from lens_core.releases import Releases

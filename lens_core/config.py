@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from lens_core.drill import DrillRules
+from lens_core.drills.drill import DrillRules
 from lens_core.errors import InvalidInput
 from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest

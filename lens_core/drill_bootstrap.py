@@ -21,16 +21,16 @@ from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.wheel_builder import WheelBuilder
-from lens_core.compat_drill import CompatDrill, Drill, DrillWorld
 from lens_core.config import load_settings
-from lens_core.drill import DrillRules
-from lens_core.drill_asking import AskingWorld
-from lens_core.drill_judging import JUDGES
-from lens_core.drill_ports import Cell, DrillCandidate, DrillListener
+from lens_core.drills.asking import AskingWorld
+from lens_core.drills.drill import DrillRules
+from lens_core.drills.judging import JUDGES
+from lens_core.drills.ports import Cell, DrillCandidate, DrillListener
+from lens_core.drills.previous import Previous, parse_previous, select_previous
+from lens_core.drills.run import CompatDrill, Drill, DrillWorld
 from lens_core.errors import IntegrityError
 from lens_core.keys_bootstrap import open_keys
 from lens_core.places import home_folder
-from lens_core.previous import Previous, parse_previous, select_previous
 from lens_core.supply.words import Progress
 from lens_core.verify_bootstrap import open_drills, open_releases
 

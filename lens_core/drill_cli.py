@@ -11,8 +11,8 @@ from rich.text import Text
 from lens_core import terminal
 from lens_core.documents import json_text
 from lens_core.drill_bootstrap import configured_drilling
-from lens_core.drill_record import DrillRecord
 from lens_core.drill_views import CELL_WORDS, way_back_frame
+from lens_core.drills.record import DrillRecord
 from lens_core.model import Verdict
 from lens_core.verify_bootstrap import open_drills
 

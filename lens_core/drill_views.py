@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lens_core.drill_record import DrillRecord
+from lens_core.drills.record import DrillRecord
 from lens_core.model import Verdict
 
 ANSWER_COLUMNS = ("version", "cell", "verdict", "reason", "documents", "questions", "differing", "agreement")

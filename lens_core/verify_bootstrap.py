@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lens_core.adapters.cut_folder import CutFolder
 from lens_core.adapters.keys import TrustStore
-from lens_core.drill_judging import JUDGES
-from lens_core.drill_reader import Drills
+from lens_core.drills.judging import JUDGES
+from lens_core.drills.reader import Drills
 from lens_core.errors import InvalidInput
 from lens_core.places import home_folder
 from lens_core.releases import Releases

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lens_core.documents import json_text
-from lens_core.drill_reader import DrillVerification
+from lens_core.drills.reader import DrillVerification
 from lens_core.errors import IntegrityError
 from lens_core.late import late
 from lens_core.model import Release

@@ -15,7 +15,7 @@ import streamlit as st
 
 from lens_core import bootstrap, candidates_bootstrap
 from lens_core.candidates import Candidates, Cut, Inventory, Known
-from lens_core.drill_reader import DrillVerification
+from lens_core.drills.reader import DrillVerification
 from lens_core.errors import LensError
 from lens_core.model import Answer, Evidence, Measurement, Night, NightState
 from lens_core.views import latency_limits, trend_frame

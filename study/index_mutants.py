@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lens_core.index_damage import Damage, counterpart, flipped, redescribed
-from lens_core.index_footer import Footer, sealed, split
-from lens_core.index_integrity import MANAGED, MANIFEST, META, SCOPES, SEGMENT_KINDS, kind_of
+from lens_core.drills.index_damage import Damage, counterpart, flipped, redescribed
+from lens_core.drills.index_footer import Footer, sealed, split
+from lens_core.drills.index_integrity import MANAGED, MANIFEST, META, SCOPES, SEGMENT_KINDS, kind_of
 
 Files = Mapping[str, bytes]
 _JSON: Final = (META, SCOPES + META, MANAGED, SCOPES + MANAGED)

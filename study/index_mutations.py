@@ -20,10 +20,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lens_core.adapters.damaged_indexes import WORKER, DamagedIndexes, read_index
+from lens_core.drills.index_damage import Damage
+from lens_core.drills.index_footer import split
+from lens_core.drills.index_integrity import FILE_KINDS, MANAGED, MANIFEST, META, examine, kind_of
 from lens_core.errors import IntegrityError
-from lens_core.index_damage import Damage
-from lens_core.index_footer import split
-from lens_core.index_integrity import FILE_KINDS, MANAGED, MANIFEST, META, examine, kind_of
 from study.index_mutants import Specimen, forgeries, mutations
 
 COMMAND = (sys.executable, "-P", str(WORKER))

@@ -25,11 +25,11 @@ from rich.table import Table
 from lens_core.adapters.corpora import CorpusStore
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.catalogue import parse_catalogue
+from lens_core.drills.previous import parse_previous, select_previous
 from lens_core.engine.index import build_index
 from lens_core.engine.migrate import migrate_index
 from lens_core.engine.search import CodeIndex, open_index
 from lens_core.model import Corpus
-from lens_core.previous import parse_previous, select_previous
 
 _DATA = Path(__file__).parents[1] / "data"
 _SEED = 11

@@ -15,11 +15,11 @@ from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_cells import folder_digest
 from lens_core.adapters.keys import PrivateKeySigner
 from lens_core.adapters.lease import FileLease
-from lens_core.compat_drill import CompatDrill, DrillWorld
-from lens_core.drill import Drilled, DrillRules, Found
-from lens_core.drill_asking import AskingWorld
-from lens_core.drill_ports import Case, DrillCandidate, OldIndex
-from lens_core.drill_reader import Drills
+from lens_core.drills.asking import AskingWorld
+from lens_core.drills.drill import Drilled, DrillRules, Found
+from lens_core.drills.ports import Case, DrillCandidate, OldIndex
+from lens_core.drills.reader import Drills
+from lens_core.drills.run import CompatDrill, DrillWorld
 from lens_core.engine.errors import EngineError
 from lens_core.engine.migrate import migrate_index
 from lens_core.errors import Unavailable

@@ -40,7 +40,7 @@ class FakeEngine:
         if change is not None:
             change(self.document)
         self.api_version, self.index_format = api_version, index_format
-        self.faults, self.asked, self.searches = {}, [], 0
+        self.faults, self.asked, self.bodies, self.searches = {}, [], [], 0
         self.hits = lambda question, _times: [f"{question[:8]}/{number}.py" for number in range(HITS)]
         self.content = "digest"
         self.analyzer = "fingerprint"
@@ -184,7 +184,7 @@ def served(engine):
 
         def do_ANY(self):
             """Ask the fake."""
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            engine.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             parts = urlsplit(self.path)
             code, media, body = engine.answer(self.command, parts.path, parse_qsl(parts.query, keep_blank_values=True))
             self.send_response(code)
@@ -192,6 +192,7 @@ def served(engine):
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            self.close_connection = code >= 500  # as uvicorn does, without saying so
 
         do_GET = do_POST = do_PUT = do_DELETE = do_ANY  # noqa: N815
 

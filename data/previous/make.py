@@ -32,8 +32,8 @@ from typing import Any
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.git_source import GitSource
 from lens_core.cut_ports import Commit
-from lens_core.previous import Previous, parse_previous, render_previous, with_previous
-from lens_core.previous_files import ENGINE, engine_wheel, index_archive, wheel_name
+from lens_core.drills.previous import Previous, parse_previous, render_previous, with_previous
+from lens_core.drills.previous_files import ENGINE, engine_wheel, index_archive, wheel_name
 from lens_core.questions import SourceFile, derive_questions
 from lens_core.truth import read_python, strip
 

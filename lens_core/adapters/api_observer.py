@@ -1,6 +1,6 @@
 """Starts two versions of the engine side by side and writes down what their clients would see.
 
-What comes out is judged by ``lens_core.api_drill`` and ``lens_core.half_fleet_drill``.
+What comes out is judged by ``lens_core.drills.api_drill`` and ``lens_core.drills.half_fleet``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ import httpx
 from lens_core.adapters.api_requests import Recorder, asking, document_of, searches_counted, send
 from lens_core.adapters.half_fleet import HALF, half_fleet
 from lens_core.adapters.listening import listening
-from lens_core.api_requests import ApiRequest, Samples, compat_requests, requests_of
+from lens_core.drills.api_requests import ApiRequest, Samples, compat_requests, requests_of
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document
 from lens_core.supply import canonical
 from lens_core.supply.words import Progress
 
@@ -135,11 +135,11 @@ def _samples(url: str, questions: Sequence[str]) -> Samples:
     """Values that mean something to the service: questions, and paths that their hits have."""
     paths: dict[str, None] = {}
     with asking(url) as client:
-        for question in questions[:_SAMPLES]:
-            body = _object(client, _SEARCH, {"q": question})
-            hits = body.get("hits")
-            for hit in hits if isinstance(hits, list) else []:
-                paths[str(hit.get("path"))] = None
+        for question in questions:
+            hits = _object(client, _SEARCH, {"q": question}).get("hits")
+            paths.update((str(hit["path"]), None) for hit in hits or [] if "path" in hit)
+            if len(paths) >= _SAMPLES:
+                break
     return {
         (_SEARCH, "q"): tuple(questions[:_SAMPLES]),
         (_SEARCH, "glob"): ("**/*", "*.py"),

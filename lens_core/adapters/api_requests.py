@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lens_core.api_requests import ApiRequest
+from lens_core.drills.api_requests import ApiRequest
 from lens_core.errors import InvalidInput
 from lens_core.supply import canonical
 
@@ -34,6 +34,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.bodies: dict[str, Any] = {}
+        self._keys: dict[tuple[str, bytes], str] = {}  # two servers mostly send the same bytes: read them once
 
     def ask(self, client: httpx.Client, request: ApiRequest) -> dict[str, Any]:
         """The answer to one request; code 0 when there was none."""
@@ -50,7 +51,10 @@ class Recorder:
     def note(self, response: httpx.Response) -> dict[str, Any]:
         """An answer that is there already."""
         media = response.headers.get("content-type", "").partition(";")[0].strip()
-        return {"code": response.status_code, "media": media, "body": self._keep(_body(media, response.content))}
+        raw = (media, response.content)
+        if raw not in self._keys:
+            self._keys[raw] = self._keep(_body(*raw))
+        return {"code": response.status_code, "media": media, "body": self._keys[raw]}
 
     def _keep(self, body: dict[str, Any]) -> str:
         key = hashlib.sha256(canonical.encode(body)).hexdigest()

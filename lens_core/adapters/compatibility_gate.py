@@ -1,43 +1,65 @@
-"""The gate ``compatibility`` of a night: what the candidate's latest drill says, if that still stands."""
+"""The gate ``compatibility`` of a night: what the candidate's drills say, if they still stand.
 
+It takes a drill against *every* registered version, by the rules in force; a later one against some of them can
+only make the answer worse (first law).
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from lens_core.drill_reader import Drills
+from lens_core.drills.drill import DrillRules
+from lens_core.drills.reader import Drills
+from lens_core.drills.record import DrillRecord
 from lens_core.model import Answer, Candidate, Verdict
 from lens_core.supply.source import digest_of
 
 
 class CompatibilityGate:
-    """Keeps the ``NightGate`` port. A drill of another wheel, or one that does not verify, is no evidence."""
+    """Keeps the ``NightGate`` port. ``expected`` are the versions that a candidate must have been drilled against."""
 
     name = "compatibility"
 
-    def __init__(self, drills: Drills) -> None:
+    def __init__(self, drills: Drills, expected: Sequence[str], rules: DrillRules) -> None:
         self._drills = drills
+        self._expected = frozenset(expected)
+        self._rules = rules
 
     def answer(self, candidate: Candidate, folder: Path, now: datetime) -> Answer:
-        """See ``NightGate``. The seal of the drill is kept in the night's folder."""
-        places = self._drills.places(candidate.version)
-        if not places:
-            return self._say(Verdict.INCONCLUSIVE, f"{candidate.version} was not drilled (`lens compat-drill`)")
-        found = self._drills.verify(places[-1])
-        record = found.record
-        if record is None or not found.stands:
-            return self._say(Verdict.ERROR, f"the drill {places[-1].name} does not verify: {found.faults[0]}")
-        if record.candidate.wheel_sha256 != candidate.digest.hex:
-            return self._say(Verdict.INCONCLUSIVE, f"the latest drill of {candidate.version} is one of another wheel")
-        seal = (places[-1] / "manifest.json").read_bytes()
-        (folder / "drill-manifest.json").write_bytes(seal)
-        held = [answer for answer in record.answers if not answer.verdict.advances]
-        versions = ", ".join(one.version for one in record.previous)
-        worst = next((a for a in held if a.verdict is record.verdict), None)
-        reason = (
-            f"{worst.version} {worst.cell}: {worst.reason}" if worst else f"{len(record.answers)} cells of {versions}"
+        """See ``NightGate``. The seals of the drills are kept in the night's folder."""
+        records: list[DrillRecord] = []
+        for place in reversed(self._drills.places(candidate.version)):
+            found = self._drills.verify(place)
+            if found.record is None or not found.stands:
+                return self._say(Verdict.ERROR, f"the drill {place.name} does not verify: {found.faults[0]}")
+            if found.record.candidate.wheel_sha256 != candidate.digest.hex:
+                continue  # one of another wheel of this version is no evidence
+            records.append(found.record)
+            seal = (place / "manifest.json").read_bytes()
+            (folder / f"drill-{place.name}-manifest.json").write_bytes(seal)
+            if self._is_whole(found.record):
+                return self._judged(records, digest_of(seal))
+        if any(not record.verdict.advances for record in records):
+            return self._judged(records, "")
+        missing = ", ".join(sorted(self._expected)) or "any version: none is registered"
+        return self._say(
+            Verdict.INCONCLUSIVE, f"{candidate.version} was not drilled against all of {missing} (`lens compat-drill`)"
         )
-        return Answer(
-            self.name, "", record.verdict, reason, float(len(held)), 0.0, len(record.answers), digest_of(seal), "≤"
-        )
+
+    def _is_whole(self, record: DrillRecord) -> bool:
+        drilled = {one.version for one in record.previous}
+        return bool(self._expected) and self._expected <= drilled and record.rules == self._rules
+
+    def _judged(self, records: Sequence[DrillRecord], evidence: str) -> Answer:
+        """The worst of the drills, newest first."""
+        worst = max(records, key=lambda record: record.verdict.value)
+        held = [answer for answer in worst.answers if not answer.verdict.advances]
+        culprit = next((answer for answer in held if answer.verdict is worst.verdict), None)
+        versions = ", ".join(one.version for one in worst.previous)
+        reason = f"{len(worst.answers)} cells of {versions}; rollback-safe: {worst.rollback_safe}"
+        if culprit is not None:
+            reason = f"{culprit.version} {culprit.cell}: {culprit.reason}"
+        return Answer(self.name, "", worst.verdict, reason, float(len(held)), 0.0, len(worst.answers), evidence, "≤")
 
     def _say(self, verdict: Verdict, reason: str) -> Answer:
         return Answer(self.name, "", verdict, reason)

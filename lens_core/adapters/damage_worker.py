@@ -1,7 +1,7 @@
 """A script that opens index after index with whatever engine its interpreter finds, and says what came of each.
 
 A request is a JSON line on standard input, ``{"index": FOLDER, "questions": [{"query", "limit", "offset",
-"language", "symbols", "glob"}]}``; its answer a JSON line on standard output, see ``lens_core.integrity_cell`` for
+"language", "symbols", "glob"}]}``; its answer a JSON line on standard output, see ``lens_core.drills.integrity`` for
 ``outcome`` and the rest. ``digest`` covers every stored document and every answer. With arguments it is the engine's
 own command line. Standing alone, it imports nothing of Lens but the engine.
 """

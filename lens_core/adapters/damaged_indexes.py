@@ -16,9 +16,9 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import Any, Self
 
 from lens_core.adapters import damage_worker
+from lens_core.drills.index_damage import Damage
+from lens_core.drills.index_integrity import examine
 from lens_core.errors import Unavailable
-from lens_core.index_damage import Damage
-from lens_core.index_integrity import examine
 
 WORKER = Path(damage_worker.__file__)
 """The script to run in a candidate's home."""

@@ -11,7 +11,7 @@ from threading import Lock
 from time import perf_counter
 from typing import Any
 
-from lens_core.drill_ports import Facts, Home, HungUp
+from lens_core.drills.ports import Facts, Home, HungUp
 
 WORKER = Path(__file__).with_name("drill_worker.py")
 _RUN_ENGINE = Path(__file__).with_name("engine_command.py")

@@ -1,7 +1,7 @@
 """The cells that put one index before two engines: each works on copies, and notes what both said, step by step.
 
-The judge of each stands in ``lens_core.drill_judges``. Nothing here decides anything, and nothing that changes from
-run to run (times, places, names of segments) goes into the facts.
+The judge of each stands in ``lens_core.drills.engine_judges``. Nothing here decides anything, and nothing that
+changes from run to run (times, places, names of segments) goes into the facts.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lens_core.drill_ports import Case, Cell, Engine, Facts
+from lens_core.drills.ports import Case, Cell, Engine, Facts
 from lens_core.supply.words import Progress
 
 WRITTEN = 5

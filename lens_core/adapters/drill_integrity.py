@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lens_core.adapters.damaged_indexes import WORKER, DamagedIndexes, read_index
-from lens_core.drill_ports import Case, Facts, NotAsked
-from lens_core.index_damage import damages, through_commands
+from lens_core.drills.index_damage import damages, through_commands
+from lens_core.drills.ports import Case, Facts, NotAsked
 from lens_core.supply.words import Progress
 
 _ASKED = 10
@@ -13,7 +13,7 @@ _ANOTHER = "class Other:\n    def of_its_own(self):\n        return 'another ind
 
 
 class IntegrityCell:
-    """Keeps the ``Cell`` port; what it sees is judged by ``lens_core.integrity_cell``."""
+    """Keeps the ``Cell`` port; what it sees is judged by ``lens_core.drills.integrity``."""
 
     name = "integrity"
 

@@ -1,6 +1,6 @@
 """The cells ``api`` and ``half_fleet``: the old version and the candidate serve one index, and are asked over HTTP.
 
-Their judges stand in ``lens_core.server_judges``. Each server says itself which version it is.
+Their judges stand in ``lens_core.drills.server_judges``. Each server says itself which version it is.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lens_core.adapters.api_observer import ENGINE_COMMAND, observe_answers, observe_half_fleet, serving
 from lens_core.adapters.api_requests import document_of
-from lens_core.drill_ports import Case, Cell, Facts
+from lens_core.drills.ports import Case, Cell, Facts
 from lens_core.supply.words import Progress
 
 Observer = Callable[[str, str, list[str], Progress], bytes]

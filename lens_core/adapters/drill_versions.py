@@ -8,9 +8,9 @@ from typing import Any
 
 from lens_core.adapters.engine_homes import EngineHome, EngineHomes
 from lens_core.adapters.previous_indexes import unpack_archived
-from lens_core.drill_ports import Facts, OldIndex
+from lens_core.drills.ports import Facts, OldIndex
+from lens_core.drills.previous import Previous, select_previous
 from lens_core.errors import IntegrityError
-from lens_core.previous import Previous, select_previous
 from lens_core.supply.words import Progress
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lens_core.adapters.archives import unpack
 from lens_core.adapters.wheelhouse import PYTHON, Wheelhouse, Wheelhouses
+from lens_core.drills.previous import Previous
 from lens_core.errors import IntegrityError, InvalidInput, Unavailable
-from lens_core.previous import Previous
 from lens_core.supply.wheel_lock import parse_lock
 from lens_core.supply.words import Progress
 

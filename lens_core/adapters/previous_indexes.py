@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.adapters.archives import unpack
+from lens_core.drills.previous import Previous
 from lens_core.errors import IntegrityError
-from lens_core.previous import Previous
 
 
 @dataclass(frozen=True, slots=True)

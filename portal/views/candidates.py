@@ -17,8 +17,8 @@ from lens_core.candidate_views import (
     worst_first,
 )
 from lens_core.candidates import SEVERITIES, Cut, Known
-from lens_core.drill_reader import DrillVerification
 from lens_core.drill_views import CELL_WORDS, answer_frame, held_frame, way_back_frame
+from lens_core.drills.reader import DrillVerification
 from lens_core.errors import LensError
 from lens_core.model import Release, Verdict
 from lens_core.views import OPEN, VERDICT_SYMBOLS, VERDICT_WORDS, answers_in_words

@@ -18,7 +18,7 @@ from cutting import VERSION, CuttingHouse
 from drilling import DrillHouse
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from lens_core.drill_judging import JUDGES
+from lens_core.drills.judging import JUDGES
 from lens_core.supply.signatures import key_id, pem_of
 from tests.portal.fake_lens import SLICES, seeded, write_ledger
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from lens_core import candidates_bootstrap
 from lens_core.adapters.folder_stamp import folder_stamp
 from lens_core.candidates import Candidates
-from lens_core.drill import CELLS, DrillRules
+from lens_core.drills.drill import CELLS, DrillRules
 from lens_core.errors import Unavailable
 from lens_core.releases import Releases
 from portal import reading

@@ -162,7 +162,9 @@ def test_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.tgz", "a.whl", "a.tar.gz"])
-@pytest.mark.parametrize("content", [b"", b"not an archive", gzip.compress(b"no tar" * 200)])
+@pytest.mark.parametrize(
+    "content", [b"", b"not an archive", gzip.compress(b"no tar" * 200)], ids=["empty", "text", "gzip"]
+)
 def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     """Bytes that are no archive of their kind are an integrity error, not a crash."""
     (tmp_path / name).write_bytes(content)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from fake_engine import BREAKING, FakeEngine, served
 
-from lens_core import api_drill, half_fleet_drill
 from lens_core.adapters.api_observer import ENGINE_COMMAND, observe_answers, observe_api, observe_half_fleet
 from lens_core.adapters.engine_homes import EngineHomes
 from lens_core.adapters.half_fleet import half_fleet
+from lens_core.drills import api_drill
+from lens_core.drills import half_fleet as half_fleet_drill
+from lens_core.drills.previous import parse_previous
 from lens_core.errors import Unavailable
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 
 QUESTIONS = ("getUserName", "parse header", "cart", "asked four times")
 DATA = Path(__file__).parents[3] / "data"
@@ -64,6 +65,17 @@ def test_a_half_without_search_is_red(fault):
     new = FakeEngine()
     new.faults["/search"] = fault
     assert observed(FakeEngine(), new)[1].verdict is Verdict.FAIL
+
+
+def test_a_server_that_hangs_up_after_a_failure_loses_no_other_answer():
+    """A failure is of the request that failed, not of the next one."""
+    old = FakeEngine()
+    old.faults["/outline"] = 500
+    with served(old) as old_url, served(FakeEngine()) as new_url:
+        seen = json.loads(observe_answers(old_url, new_url, QUESTIONS, lambda _: None))
+    assert {(each["path"], each["old"]["code"] >= 500) for each in seen["exchanges"]} >= {("/outline", True)}
+    assert not [each for each in seen["exchanges"] if each["old"]["code"] == 0]
+    assert {each["path"] for each in seen["exchanges"] if each["old"]["code"] >= 500} == {"/outline"}
 
 
 def test_a_half_that_is_down_is_red():

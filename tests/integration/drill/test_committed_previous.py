@@ -10,9 +10,9 @@ import pytest
 
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.previous_indexes import unpack_archived
+from lens_core.drills.previous import parse_previous, render_previous
+from lens_core.drills.previous_files import engine_wheel, wheel_name
 from lens_core.errors import IntegrityError
-from lens_core.previous import parse_previous, render_previous
-from lens_core.previous_files import engine_wheel, wheel_name
 from lens_core.supply.wheel_lock import parse_lock
 from tests.places import PROJECT
 

@@ -11,12 +11,12 @@ from lens_core import drill_bootstrap
 from lens_core.adapters.drill_versions import RegisteredVersions
 from lens_core.adapters.engine_homes import EngineHomes
 from lens_core.adapters.keys import TrustStore
-from lens_core.drill import Ended, read_observation
 from lens_core.drill_bootstrap import CELLS, JUDGES, open_drilling, open_drills
+from lens_core.drills.drill import Ended, read_observation
+from lens_core.drills.previous import parse_previous
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.keys_bootstrap import OpenKeys
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 from lens_core.supply.signatures import pem_of
 from tests.places import PROJECT, image_cache
 

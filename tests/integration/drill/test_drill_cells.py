@@ -15,11 +15,11 @@ from drilling import questions, write_tree
 from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS
 from lens_core.adapters.engine_homes import EngineHomes
-from lens_core.drill import Drilled, DrillRules, RollbackSafe
-from lens_core.drill_judges import JUDGES
-from lens_core.drill_ports import Case, HungUp, OldIndex
+from lens_core.drills.drill import Drilled, DrillRules, RollbackSafe
+from lens_core.drills.engine_judges import JUDGES
+from lens_core.drills.ports import Case, HungUp, OldIndex
+from lens_core.drills.previous import parse_previous
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 from tests.places import PROJECT, image_cache
 
 KNOWN = {p.version: p for p in parse_previous((PROJECT / "data/previous/versions.toml").read_text(encoding="utf-8"))}
@@ -152,17 +152,17 @@ def test_an_analyzer_that_changed_under_the_same_name_turns_exactly_the_analyzer
     assert "under the same fingerprint: words" in found["analyzer"].reason
 
 
-def test_a_stored_field_that_is_dropped_turns_exactly_the_migration_red(built, tmp_path):
-    """An engine that no longer stores a field still reads what is there, and can migrate nothing."""
+def test_a_stored_field_that_is_dropped_is_refused_before_anything_is_lost(built, tmp_path):
+    """An engine that no longer stores a field answers from no index that does: reading is red, not silently less."""
     before, after = (
         '    builder.add_bytes_field("scope", stored=True)',
         '    builder.add_bytes_field("scope", indexed=True)',
     )
     home = crooked(tmp_path, "store.py", before, after)
     (tmp_path / "cells").mkdir()
-    found = drilled(built, "0.9.2", tmp_path / "cells", ("read", "analyzer", "write", "migrate"), home)
-    assert [one.verdict.name for one in found.values()] == ["PASS", "PASS", "PASS", "FAIL"], found
-    assert "migrated: the migration ended with" in found["migrate"].reason
+    found = drilled(built, "0.9.2", tmp_path / "cells", ("read", "analyzer", "write"), home)
+    assert [one.verdict.name for one in found.values()] == ["FAIL", "PASS", "PASS"], found
+    assert "IndexRefused (schema)" in found["read"].reason
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from lens_core.adapters import engine_homes
 from lens_core.adapters.engine_homes import EngineHomes
 from lens_core.adapters.previous_indexes import unpack_archived
+from lens_core.drills.previous import Previous, parse_previous
 from lens_core.errors import IntegrityError, InvalidInput, Unavailable
-from lens_core.previous import Previous, parse_previous
 from tests.places import PROJECT, image_cache
 
 FOLDER = PROJECT / "data" / "previous"

@@ -11,8 +11,8 @@ from places import PROJECT
 
 from lens_core.adapters.archives import unpack
 from lens_core.adapters.damaged_indexes import WORKER, DamagedIndexes, read_index
-from lens_core.index_damage import Damage
-from lens_core.index_integrity import SCOPES, SEGMENT_KINDS, examine, formats
+from lens_core.drills.index_damage import Damage
+from lens_core.drills.index_integrity import SCOPES, SEGMENT_KINDS, examine, formats
 from study.index_mutants import KINDS, Specimen, forgeries, mutations
 from study.index_mutations import COMMAND, QUESTIONS, guard_of, touches_no_body, try_all
 

@@ -17,14 +17,14 @@ from lens_core.adapters.drill_bench import ProcessBench
 from lens_core.adapters.drill_cells import ENGINE_CELLS
 from lens_core.adapters.drill_integrity import IntegrityCell
 from lens_core.adapters.engine_homes import EngineHomes
-from lens_core.drill import Drilled, DrillRules, RollbackSafe
-from lens_core.drill_judges import JUDGES
-from lens_core.drill_ports import Case, OldIndex
-from lens_core.index_damage import damages
-from lens_core.index_integrity import SEGMENT_KINDS, formats, kind_of
-from lens_core.integrity_cell import integrity, judge_integrity
+from lens_core.drills.drill import Drilled, DrillRules, RollbackSafe
+from lens_core.drills.engine_judges import JUDGES
+from lens_core.drills.index_damage import damages
+from lens_core.drills.index_integrity import SEGMENT_KINDS, formats, kind_of
+from lens_core.drills.integrity import integrity, judge_integrity
+from lens_core.drills.ports import Case, OldIndex
+from lens_core.drills.previous import parse_previous
 from lens_core.model import Verdict
-from lens_core.previous import parse_previous
 
 FOLDER = PROJECT / "data" / "previous"
 KNOWN = {one.version: one for one in parse_previous((FOLDER / "versions.toml").read_text(encoding="utf-8"))}

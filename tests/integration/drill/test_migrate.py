@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from lens_core.adapters.previous_indexes import ArchivedIndex, unpack_archived
+from lens_core.drills.previous import parse_previous
 from lens_core.engine import cli
 from lens_core.engine.index import build_index
 from lens_core.engine.migrate import migrate_index
 from lens_core.engine.search import CodeIndex, Filters, open_index
-from lens_core.previous import parse_previous
 from tests.places import PROJECT
 
 FOLDER = PROJECT / "data" / "previous"

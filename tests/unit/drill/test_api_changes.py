@@ -7,9 +7,9 @@ from fake_engine import ADDITIVE, BREAKING, engine_document, parameter, schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens_core.api_changes import NEW_CLIENT, OLD_CLIENT, compare
+from lens_core.drills.api_changes import NEW_CLIENT, OLD_CLIENT, compare
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document
 
 HITS = "/paths/~1search/get/responses/200/content/application~1json/hits"
 PLACES = {
@@ -107,6 +107,37 @@ def test_a_schema_that_refers_to_itself_is_compared_once():
     found = compare(Document(tree(name={"type": "string"})), Document(tree()))
     assert [each.place.partition("json")[2] for each in found] == ["/name", "/next/name"]
     assert all(each.breaking for each in found)
+
+
+def with_body(body):
+    """A document with an operation that takes ``body``."""
+    posted = {"responses": {"200": {"description": "ok"}}, **({} if body is None else {"requestBody": body})}
+    return Document({"openapi": "3.1.0", "paths": {"/x": {"post": posted}}})
+
+
+def body(field="a", *, required=False, media="application/json"):
+    """An object with one field."""
+    fields = {"type": "object", "properties": {field: {"type": "string"}}}
+    return {"required": required, "content": {media: {"schema": fields}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking"),
+    [
+        pytest.param(body(), None, True, id="taken away"),
+        pytest.param(None, body(required=True), True, id="newly required"),
+        pytest.param(None, body(), False, id="newly possible"),
+        pytest.param(body(), body(required=True), True, id="required now"),
+        pytest.param(body(required=True), body(), False, id="no longer required"),
+        pytest.param(body("a"), body("b"), True, id="another field"),
+        pytest.param(body(), body(media="text/plain"), True, id="another media type"),
+    ],
+)
+def test_bodies_of_requests_are_compared_too(old, new, breaking):
+    """An old client sends what the old document lets it."""
+    found = compare(with_body(old), with_body(new))
+    assert found
+    assert any(each.breaking for each in found) is breaking
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import pytest
 from fake_engine import ADDITIVE, BREAKING, FakeEngine, add_parameter
 
 from lens_core.adapters.api_requests import Recorder
-from lens_core.api_drill import Allowed, judge
-from lens_core.api_requests import ApiRequest, compat_requests, requests_of
+from lens_core.drills.api_changes import NEW_CLIENT
+from lens_core.drills.api_drill import Allowed, judge
+from lens_core.drills.api_requests import ApiRequest, compat_requests, requests_of
+from lens_core.drills.openapi import Document
 from lens_core.errors import InvalidInput
 from lens_core.model import Verdict
-from lens_core.openapi import Document
 from lens_core.supply import canonical
 
 SAMPLES = {("/search", "q"): ("parse header",), ("/outline", "path"): ("a.py",)}
@@ -163,6 +164,94 @@ def test_a_new_server_must_say_truly_what_fits(spoil, word):
     answer = judged(FakeEngine(), new)
     assert answer.verdict is Verdict.FAIL
     assert any("compatible" in each.place and word in each.why for each in answer.differences)
+
+
+def test_an_old_server_that_takes_the_impossible_breaks_the_new_client():
+    """Whoever asks it before going on would go on."""
+    old = FakeEngine()
+    old.fits = lambda _: True
+    answer = judged(old, FakeEngine())
+    assert answer.verdict is Verdict.FAIL
+    assert {each.whom for each in answer.differences if each.breaking} == {(NEW_CLIENT,)}
+
+
+def test_a_no_without_a_reason_is_red():
+    """Whoever is refused must know why."""
+    new = FakeEngine()
+    plain = new.compat_check
+    new.compat_check = lambda **asked: {**plain(**asked), "reasons": []}
+    assert "says no and gives no reason" in judged(FakeEngine(), new).reason
+
+
+def changed(seen, path, **answer):
+    """The first successful exchange of ``path`` with another answer of the new server."""
+    exchange = next(each for each in seen["exchanges"] if each["path"] == path and each["old"]["code"] == 200)
+    if "value" in answer:
+        seen["bodies"]["changed"] = {"value": answer.pop("value")}
+        answer["body"] = "changed"
+    exchange["new"] = {**exchange["new"], **answer}
+    return exchange
+
+
+def test_json_that_cannot_be_read_is_red():
+    """A client that parses it breaks."""
+    seen = observed(FakeEngine(), FakeEngine())
+    seen["bodies"]["torn"] = {"unreadable": "JSONDecodeError"}
+    changed(seen, "/health", body="torn")
+    answer = judge(canonical.encode(seen))
+    assert answer.verdict is Verdict.FAIL
+    assert "cannot be read" in answer.reason
+
+
+def test_an_answer_that_the_old_document_does_not_promise_is_red():
+    """Its value may differ, its kind may not; a server that promises the new kind is held to it too."""
+    health = {"status": "ok", "version": "2", "uptime_seconds": 0, "index_ready": True}
+    seen = observed(FakeEngine(), FakeEngine())
+    changed(seen, "/health", value={**health, "version": "3"})
+    assert judge(canonical.encode(seen)).verdict is Verdict.PASS
+    changed(seen, "/health", value={**health, "version": 3})
+    kinds = {each.kind for each in judge(canonical.encode(seen)).differences}
+    assert {"promise", "own promise", "type"} <= kinds
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_each_document_is_held_against_real_answers(side):
+    """A field that a document requires and no answer has is seen, whichever document that is."""
+    seen = observed(FakeEngine(), FakeEngine())
+    document = json.loads(json.dumps(seen[side]["document"]))
+    document["components"]["schemas"]["StatsBody"]["properties"]["file_count"]["type"] = "string"
+    seen[side] = {"document": document}
+    kinds = {each.kind for each in judge(canonical.encode(seen)).differences if each.place.startswith("/answers")}
+    assert kinds == ({"own promise"} if side == "new" else set())
+
+
+def test_a_media_type_that_is_not_promised_is_red():
+    """Both servers may agree on it; the new one's document does not have it."""
+    seen = observed(FakeEngine(), FakeEngine())
+    exchange = changed(seen, "/health", media="text/html")
+    exchange["old"]["media"] = "text/html"
+    assert judge(canonical.encode(seen)).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("old_code", "new_code", "verdict"),
+    [(400, 200, Verdict.PASS), (500, 200, Verdict.FAIL), (400, 500, Verdict.FAIL), (400, 0, Verdict.FAIL)],
+)
+def test_what_only_a_new_client_asks_is_refused_or_answered_and_breaks_nobody(old_code, new_code, verdict):
+    """An old server may say no; it must not fall over, and the new one must not either."""
+    seen = observed(FakeEngine(), FakeEngine(add_parameter))
+    exchange = next(each for each in seen["exchanges"] if each["by"] == ["new"])
+    exchange["old"]["code"], exchange["new"]["code"] = old_code, new_code
+    assert judge(canonical.encode(seen)).verdict is verdict
+
+
+def test_an_old_document_without_operations_promises_nothing():
+    """So nothing can be held to it."""
+    seen = observed(FakeEngine(), FakeEngine())
+    seen["old"] = {"document": {"openapi": "3.1.0", "paths": {}}}
+    answer = judge(canonical.encode(seen))
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert "no operations" in answer.reason
 
 
 def test_a_newer_minor_version_is_no_break():

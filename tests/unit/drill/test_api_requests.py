@@ -2,8 +2,8 @@
 
 from fake_engine import engine_document
 
-from lens_core.api_requests import ApiRequest, compat_requests, requests_of
-from lens_core.openapi import Document
+from lens_core.drills.api_requests import ApiRequest, compat_requests, requests_of
+from lens_core.drills.openapi import Document
 
 SAMPLES = {("/search", "q"): ("getUserName",), ("/outline", "path"): ("a.py",)}
 

@@ -6,9 +6,9 @@ import pytest
 from drilling import CANDIDATE, NEW_TANTIVY, PREVIOUS, HereEngine, case_of, refused
 
 from lens_core.adapters.drill_cells import ENGINE_CELLS
-from lens_core.drill import DrillRules, RollbackSafe
-from lens_core.drill_judges import JUDGES
-from lens_core.drill_parity import compare_answers, crosses_boundary, rank_agreement
+from lens_core.drills.drill import DrillRules, RollbackSafe
+from lens_core.drills.engine_judges import JUDGES
+from lens_core.drills.parity import compare_answers, crosses_boundary, rank_agreement
 from lens_core.model import Verdict
 
 RULES = DrillRules()
@@ -67,7 +67,13 @@ def refuse(step, **how):
     return change
 
 
+def no_digest(facts):
+    """A folder whose files were never hashed."""
+    facts["folder_before"] = facts["folder_after"] = ""
+
+
 FAULTS = {
+    "read-never-hashed": ("read", no_digest, "FAIL"),
     "read-other-contents": ("read", put("steps", "new_contents", "said", "mine", value=OTHER), "FAIL"),
     "read-fewer": ("read", put("steps", "new_contents", "said", "mine", "documents", value=3), "FAIL"),
     "read-refused": ("read", refuse("new_contents"), "FAIL"),
@@ -231,6 +237,8 @@ def test_a_declared_change_of_ranking_is_bounded():
     two, three = ([*answers(*(["b", "a"] for _ in range(n))), *before[n:]] for n in (2, 3))
     rules = DrillRules(min_agreement=0.9)
     within, beyond = (compare_answers(before, after, PREVIOUS, CANDIDATE, rules) for after in (two, three))
+    strict = compare_answers(before, two, PREVIOUS, CANDIDATE, DrillRules(min_agreement=0.98))
+    assert strict.verdict is Verdict.FAIL
     undeclared = compare_answers(before, two, PREVIOUS, CANDIDATE, DrillRules(ranking_boundaries=()))
     assert [found.verdict for found in (within, beyond, undeclared)] == [Verdict.PASS, Verdict.FAIL, Verdict.FAIL]
     assert (within.differing, within.agreement) == (2, pytest.approx(1 - 2 * 0.5 / 40))

@@ -7,9 +7,19 @@ import threading
 import pytest
 from drilling import WHEEL, DrillHouse, FakeCell, FakeVersions, fine
 
-from lens_core.drill import CELLS, DrillAnswer, Ended, Observation, RollbackSafe, Safety, outcome_of, read_observation
-from lens_core.drill_ports import HungUp, NotAsked
-from lens_core.drill_record import DrillRecord, read_record
+from lens_core.drills.drill import (
+    CELLS,
+    DrillAnswer,
+    Ended,
+    Observation,
+    RollbackSafe,
+    Safety,
+    judge,
+    outcome_of,
+    read_observation,
+)
+from lens_core.drills.ports import HungUp, NotAsked
+from lens_core.drills.record import DrillRecord, read_record
 from lens_core.errors import Conflict, IntegrityError, InvalidInput
 from lens_core.model import Verdict
 from lens_core.supply import canonical
@@ -134,6 +144,37 @@ def test_a_drill_that_is_broken_off_leaves_nothing(house):
     assert house.drill("0.9.1").folder.name == "1"
 
 
+def test_breaking_off_waits_for_no_cell(tmp_path):
+    """While one version's cell would hang for minutes, Ctrl-C elsewhere ends the drill, and nothing new begins."""
+    hangs, asked = threading.Event(), []
+
+    def hang(case):
+        asked.append(case.cell)
+        hangs.set()
+        threading.Event().wait()
+
+    def interrupt(_case):
+        hangs.wait()
+        return {"fine": True}
+
+    by_version = FakeCell("read", lambda case: (hang if case.previous.version == "0.9.1" else interrupt)(case))
+    house = DrillHouse(
+        tmp_path, cells=(by_version, FakeCell("write", lambda case: asked.append(case.cell))), cell_s=300
+    )
+    said = house.heard.done
+
+    def done(version, cell, line, seconds):
+        said(version, cell, line, seconds)
+        if (version, cell) == ("0.9.2", "read"):
+            raise KeyboardInterrupt
+
+    house.heard.done = done
+    with pytest.raises(KeyboardInterrupt):
+        house.drill()
+    assert asked == ["read"]
+    assert not (tmp_path / "drills").exists()
+
+
 def test_one_drill_at_a_time(house):
     """A second one is a Conflict, and begins nothing."""
     inner = []
@@ -165,6 +206,31 @@ def test_verifying_judges_again(house):
     record = read_record((folder / "drill.json").read_bytes())
     faults = house.drills._differing(record, {"observations/0.9.1/read.json": lie})
     assert any("0.9.1 read" in fault.expected and "FAIL" in fault.expected for fault in faults)
+
+
+def test_an_observation_counts_for_its_own_cell_only(house):
+    """One that was filed under another cell, or another version, is an ERROR there."""
+    drill = house.drill("0.9.1")
+    read = (drill.folder / "observations/0.9.1/read.json").read_bytes()
+    evidence = {("0.9.1", "read"): read, ("0.9.1", "write"): read}
+    answers, _ = judge(evidence, drill.record.previous, drill.record.candidate, house.rules, house.judges)
+    assert [answer.verdict for answer in answers] == [Verdict.PASS, Verdict.ERROR]
+
+
+def test_ways_back_and_every_observation_are_judged_again(house):
+    """A way back that the observations do not give is at fault, and so is an observation that nobody judges."""
+    folder = house.drill("0.9.1").folder
+    files = {
+        f"observations/0.9.1/{cell}.json": (folder / f"observations/0.9.1/{cell}.json").read_bytes()
+        for cell in ("read", "write")
+    }
+    record = read_record((folder / "drill.json").read_bytes())
+    lie = (Safety("0.9.1", RollbackSafe.YES, copy_first=True, why="trust me"),)
+    lied = DrillRecord(**{**{name: getattr(record, name) for name in record.__slots__}, "ways_back": lie})
+    assert house.drills._differing(record, files) == []
+    assert [fault.seen for fault in house.drills._differing(lied, files)] == [str(lie)]
+    more = {**files, "observations/0.9.0/read.json": b"{}"}
+    assert [fault.seen for fault in house.drills._differing(record, more)] == ["3 files"]
 
 
 TAMPERED = {

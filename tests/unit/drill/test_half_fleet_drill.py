@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lens_core.half_fleet_drill import judge
+from lens_core.drills.half_fleet import judge
 from lens_core.model import Verdict
 from lens_core.supply import canonical
 

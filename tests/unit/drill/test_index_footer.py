@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lens_core.drills.index_footer import Footer, sealed, split
 from lens_core.errors import IntegrityError
-from lens_core.index_footer import Footer, sealed, split
 
 # The very bytes that tantivy 0.22.2 and 0.27.0 put at the end of a file.
 BY_0_22 = (

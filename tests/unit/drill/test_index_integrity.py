@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens_core.index_damage import DAMAGES, counterpart, damages, redescribed, through_commands
-from lens_core.index_footer import Footer, sealed
-from lens_core.index_integrity import FILE_KINDS, SEGMENT_KINDS, Fault, examine, examine_store, formats, kind_of
+from lens_core.drills.index_damage import DAMAGES, counterpart, damages, redescribed, through_commands
+from lens_core.drills.index_footer import Footer, sealed
+from lens_core.drills.index_integrity import FILE_KINDS, SEGMENT_KINDS, Fault, examine, examine_store, formats, kind_of
 
 ONE, TWO = "a" * 32, "b" * 32
 BY_0_27 = Footer((0, 27, 0), 7, 0)

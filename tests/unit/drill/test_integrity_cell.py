@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from lens_core.drill import Drilled, DrillRules
-from lens_core.index_damage import DAMAGES
-from lens_core.index_integrity import FILE_KINDS, SEGMENT_KINDS
-from lens_core.integrity_cell import DOORS, integrity, judge_integrity
+from lens_core.drills.drill import Drilled, DrillRules
+from lens_core.drills.index_damage import DAMAGES
+from lens_core.drills.index_integrity import FILE_KINDS, SEGMENT_KINDS
+from lens_core.drills.integrity import DOORS, integrity, judge_integrity
 from lens_core.model import Verdict
 
 REASON = "size and CRC-32: expected 1, saw 2"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from lens_core.drills.previous import Previous, parse_previous, render_previous, select_previous, with_previous
 from lens_core.errors import InvalidInput
-from lens_core.previous import Previous, parse_previous, render_previous, select_previous, with_previous
 
 OLD = Previous("0.9.0", "c" * 40, "0.22.2", "a.whl", "a" * 64, "a.lock", "b" * 64, "a.tar.xz", "d" * 64)
 NEW = replace(OLD, version="1.0.0rc1", tantivy="0.27.0")

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from lens_core.previous_files import engine_wheel, index_archive, wheel_name
+from lens_core.drills.previous_files import engine_wheel, index_archive, wheel_name
 
 ENGINE = b'"""The engine."""\n\nfrom typing import Final\n\n__version__: Final = "1.0.0"\n'
 SOURCES = {

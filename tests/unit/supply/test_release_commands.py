@@ -8,7 +8,7 @@ from cutting import LEFT_OUT, VERSION, CuttingHouse
 from lens_core import cli, release_cli, verify_cli
 from lens_core.adapters.cut_folder import CutFolder
 from lens_core.cut import CutRequest
-from lens_core.drill_reader import Drills
+from lens_core.drills.reader import Drills
 
 COUNT = 25
 """More files than a terminal wants to see of a small cut."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import chain, combinations, islice, product
 from typing import Any, Final
 
+from lens_core.drills.openapi import Document, Operation, Schema
+from lens_core.drills.schema_fit import alternatives
 from lens_core.errors import InvalidInput
-from lens_core.openapi import Document, Operation, Schema
-from lens_core.schema_fit import alternatives
 
 MOST: Final = 300
 _READING: Final = ("get", "head")

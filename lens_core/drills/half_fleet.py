@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lens_core.api_answers import RANK_BOUND, Seen, moved
-from lens_core.api_drill import CellAnswer, seen_of
+from lens_core.drills.api_answers import RANK_BOUND, Seen, moved
+from lens_core.drills.api_drill import CellAnswer, seen_of
 from lens_core.errors import InvalidInput
 from lens_core.model import Verdict
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from lens_core.api_answers import Seen
-from lens_core.api_changes import NEW_CLIENT, OLD_CLIENT, Difference
-from lens_core.api_requests import IMPOSSIBLE_APIS, IMPOSSIBLE_INDEXES
-from lens_core.openapi import token
+from lens_core.drills.api_answers import Seen
+from lens_core.drills.api_changes import NEW_CLIENT, OLD_CLIENT, Difference
+from lens_core.drills.api_requests import IMPOSSIBLE_APIS, IMPOSSIBLE_INDEXES
+from lens_core.drills.openapi import token
 
 COMPAT: Final = "/compat/check"
 _PLACE: Final = f"/answers/{token(COMPAT)}"

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from lens_core.api_changes import BOTH, NEW_CLIENT, OLD_CLIENT, Difference
-from lens_core.openapi import Document, token
-from lens_core.schema_fit import Kind
+from lens_core.drills.api_changes import BOTH, NEW_CLIENT, OLD_CLIENT, Difference
+from lens_core.drills.openapi import Document, token
+from lens_core.drills.schema_fit import Kind
 
 _SERVER_ERROR: Final = 500
 _HTTP_OK: Final = 200

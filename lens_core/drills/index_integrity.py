@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from lens_core.drills.index_footer import split
 from lens_core.errors import IntegrityError
-from lens_core.index_footer import split
 
 MANIFEST: Final = "manifest.json"
 META: Final = "meta.json"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lens_core.index_integrity import MANIFEST, kind_of
+from lens_core.drills.index_integrity import MANIFEST, kind_of
 
 DAMAGES: Final = ("flipped", "truncated", "missing", "empty", "swapped")
 """What is done to each kind of file; see ``damages``."""

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lens_core.drill import Found
-from lens_core.index_damage import DAMAGES
-from lens_core.index_integrity import FILE_KINDS, MANAGED, MANIFEST, META, kind_of
+from lens_core.drills.drill import Found
+from lens_core.drills.index_damage import DAMAGES
+from lens_core.drills.index_integrity import FILE_KINDS, MANAGED, MANIFEST, META, kind_of
 from lens_core.model import Verdict
 
 DOORS: Final = ("open", "search", "serve")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.cut_ports import Workspace
-from lens_core.drill import Drilled, DrillRules, Judge, judge
-from lens_core.drill_asking import Asked, Asking, AskingWorld
-from lens_core.drill_ports import DrillCandidate, DrillListener, DrillStore, Home
-from lens_core.drill_record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
+from lens_core.drills.asking import Asked, Asking, AskingWorld
+from lens_core.drills.drill import Drilled, DrillRules, Judge, judge
+from lens_core.drills.ports import DrillCandidate, DrillListener, DrillStore, Home
+from lens_core.drills.record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.ports import Clock, Lease
 from lens_core.supply import manifest
@@ -93,7 +93,8 @@ class CompatDrill:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drill") as pool:
             try:
                 asked = [pool.submit(asking.about, version) for version in self._previous]
-                wait(asked, return_when=FIRST_EXCEPTION)
+                for over in wait(asked, return_when=FIRST_EXCEPTION).done:
+                    over.result()  # the one that failed, before those that still run are waited for
                 return [one.result() for one in asked]
             except BaseException:
                 asking.stop()

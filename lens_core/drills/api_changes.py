@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lens_core.openapi import REMARKS, Document, Operation, Schema, token
-from lens_core.schema_fit import Fit, Kind, Misfit, Role
+from lens_core.drills.openapi import REMARKS, Document, Operation, Schema, token
+from lens_core.drills.schema_fit import Fit, Kind, Misfit, Role
 
 OLD_CLIENT: Final = "an old client on the new server"
 NEW_CLIENT: Final = "a new client on the old server"

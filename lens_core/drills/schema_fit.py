@@ -11,8 +11,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, Final
 
+from lens_core.drills.openapi import REMARKS, Document, Schema, token
 from lens_core.errors import InvalidInput
-from lens_core.openapi import REMARKS, Document, Schema, token
 
 _LOWER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
@@ -21,7 +21,7 @@ _READ: Final = frozenset({
     "default", *_LOWER, *_UPPER, *REMARKS,
 })  # fmt: skip
 _KINDS: Final = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
-_BUDGET: Final = 20_000
+_BUDGET: Final = 2_000
 _HINT: Final = "serve the document that FastAPI makes, as it is"
 
 

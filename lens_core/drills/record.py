@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from lens_core.drill import DrillAnswer, Drilled, DrillRules, RollbackSafe, Safety, outcome_of, verdict_of
+from lens_core.drills.drill import DrillAnswer, Drilled, DrillRules, RollbackSafe, Safety, outcome_of, verdict_of
 from lens_core.errors import IntegrityError
 from lens_core.model import Verdict
 from lens_core.supply import canonical, shape

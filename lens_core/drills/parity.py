@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lens_core.drill import Drilled, DrillRules, Found
+from lens_core.drills.drill import Drilled, DrillRules, Found
 from lens_core.model import Verdict
 
 _NUMBER = re.compile(r"\d+")

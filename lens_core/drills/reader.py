@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lens_core.drill import Judge, judge
-from lens_core.drill_record import OBSERVATIONS, RECORD, DrillRecord, evidence_of, read_record, sealed_version
+from lens_core.drills.drill import Judge, judge
+from lens_core.drills.record import OBSERVATIONS, RECORD, DrillRecord, evidence_of, read_record, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.supply import sealed
 from lens_core.supply.manifest import Manifest

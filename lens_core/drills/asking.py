@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from lens_core.cut_ports import Stopwatch
-from lens_core.drill import Drilled, Ended, Observation
-from lens_core.drill_ports import Bench, Case, Cell, DrillListener, Facts, Home, HungUp, NotAsked, OldIndex, Versions
+from lens_core.drills.drill import Drilled, Ended, Observation
+from lens_core.drills.ports import Bench, Case, Cell, DrillListener, Facts, Home, HungUp, NotAsked, OldIndex, Versions
 from lens_core.errors import LensError, Unavailable
 
 _SHOWN = 600

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lens_core import api_drill, half_fleet_drill
-from lens_core.api_drill import CellAnswer
-from lens_core.drill import Drilled, DrillRules, Found, Judge
+from lens_core.drills import api_drill
+from lens_core.drills import half_fleet as half_fleet_drill
+from lens_core.drills.api_drill import CellAnswer
+from lens_core.drills.drill import Drilled, DrillRules, Found, Judge
 from lens_core.supply import canonical
 
 

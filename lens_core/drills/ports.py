@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lens_core.drill import Drilled
+from lens_core.drills.drill import Drilled
 from lens_core.supply.words import Fault, Progress
 
 Facts = dict[str, Any]

@@ -8,8 +8,8 @@ for then the drill has nothing to hold the candidate against.
 from collections.abc import Mapping
 from typing import Any
 
-from lens_core.drill import Drilled, DrillRules, Found, Judge, RollbackSafe
-from lens_core.drill_parity import compare_answers
+from lens_core.drills.drill import Drilled, DrillRules, Found, Judge, RollbackSafe
+from lens_core.drills.parity import compare_answers
 from lens_core.model import Verdict
 
 _SHOWN = 160
