@@ -32,6 +32,7 @@ def drill_matrix(frame: pd.DataFrame, candidate: str = "") -> go.Figure:
         "text": [[f"{VERDICT_SYMBOLS[verdict]} {verdict}" if verdict else "·" for verdict, _ in row] for row in grid],
         "customdata": [[(verdict, _folded(reason)) for verdict, reason in row] for row in grid],
         "texttemplate": "%{text}",
+        "textfont": {"color": "#000000"},
         "hovertemplate": "%{y}, %{x}: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         "colorscale": _steps(),
         "zmin": -0.5,

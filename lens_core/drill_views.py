@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lens_core.drills.record import DrillRecord
+from lens_core.model import Verdict
 
 ANSWER_COLUMNS = ("version", "cell", "verdict", "reason", "documents", "questions", "differing", "agreement")
 CELL_WORDS = {
@@ -47,3 +48,13 @@ def way_back_frame(record: DrillRecord) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["version", "tantivy", "index", "comes to", "rollback-safe", "copy first", "why"])
+
+
+def held_frame(record: DrillRecord) -> pd.DataFrame:
+    """What does not pass, worst first: version, cell as people name it, verdict and why."""
+    held = [answer for answer in record.answers if answer.verdict is not Verdict.PASS]
+    rows = [
+        (answer.version, CELL_WORDS.get(answer.cell, answer.cell), answer.verdict.name, answer.reason)
+        for answer in sorted(held, key=lambda answer: -answer.verdict.value)
+    ]
+    return pd.DataFrame(rows, columns=["version", "cell", "verdict", "why"])

@@ -121,9 +121,10 @@ class Releases:
 
     def diff(self, before: str, after: str) -> ReleaseDiff:
         """What differs between two cuts."""
-        return diff(self._contents(before), self._contents(after))
+        return diff(self.contents(before), self.contents(after))
 
-    def _contents(self, ref: str) -> Contents:
+    def contents(self, ref: str) -> Contents:
+        """What a cut holds, as it lies there: files, packages, findings. IntegrityError when a list is none."""
         evidence = evidence_of(self._open(self.place(ref)))
         manifest = decode(evidence[MANIFEST])
         listed = components(evidence[SBOM]) if SBOM in evidence else ()

@@ -6,6 +6,7 @@ is INCONCLUSIVE (first law).
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -104,6 +105,28 @@ GATE_TERMS = {
     "report": Term("report", "Report", "Night", "The report over all slices was drawn."),
     "vulnerabilities": Term("vulnerabilities", "Vulnerabilities", "Night", "Critical and high findings in what ships."),
     "compatibility": Term("compatibility", "Compatibility", "Night", "Breaking changes against earlier versions."),
+    "reproducible_build": Term("build", "Reproducible build", "Candidate", "Two builds of the commit, byte by byte."),
+    "line_coverage": Term("lines", "Line coverage", "Candidate", "Share of the lines that the tests run."),
+    "type_coverage": Term("types", "Type coverage", "Candidate", "Share of the expressions whose type is known."),
+    "lint": Term("lint", "Lint", "Candidate", "What the linter finds in the source and does not let pass."),
+    "sast_bandit": Term("bandit", "Source scan: bandit", "Candidate", "Weaknesses in the Python source."),
+    "sast_ruff": Term("ruff", "Source scan: ruff", "Candidate", "Weaknesses in the Python source, by ruff's rules S."),
+    "sast_detect_secrets": Term("secrets", "Source scan: detect-secrets", "Candidate", "Secrets in the source."),
+    "sast_zizmor": Term("zizmor", "Source scan: zizmor", "Candidate", "Weaknesses in the workflows."),
+    "sast_hadolint": Term("hadolint", "Source scan: hadolint", "Candidate", "Weaknesses in the Dockerfile."),
+    "sast_semgrep": Term("semgrep", "Source scan: semgrep", "Candidate", "Weaknesses in the source, by patterns."),
+    "image_smoke": Term("smoke", "Image: smoke run", "Candidate", "The image ran and answered queries."),
+    "image_health": Term("health", "Image: health", "Candidate", "The image says of itself when it is healthy."),
+    "image_confinement": Term("confined", "Image: confinement", "Candidate", "It runs read-only, without privileges."),
+    "image_contents": Term("contents", "Image: contents", "Candidate", "Nothing is in the image that must not be."),
+    "sbom": Term("SBOM", "SBOM", "Candidate", "The list of contents is valid and leaves no package out."),
+    "file_ownership": Term("owners", "File ownership", "Candidate", "Every file of the image belongs to a package."),
+    "dependency_audit": Term(
+        "audit", "Dependency audit", "Candidate", "Known vulnerabilities of libraries, Debian's packages aside."
+    ),
+    "container_scan": Term("container", "Container scan", "Candidate", "Known vulnerabilities of Debian's packages."),
+    "provenance": Term("provenance", "Provenance", "Candidate", "Where it was built, of what, signed: its SLSA level."),
+    "migrations": Term("migrations", "Migrations", "Candidate", "Every way from an earlier version's index."),
 }
 
 _METRIC_TITLES = {
@@ -141,7 +164,17 @@ _UNITS_BY_ENDING = (
     ("_validity", Unit.SHARE),
     ("_ratio", Unit.TIMES),
 )
-_COUNTS = ("slice_present", "vulnerabilities", "compatibility")
+_COUNTS = (
+    "slice_present",
+    "vulnerabilities",
+    "compatibility",
+    "lint",
+    "file_ownership",
+    "dependency_audit",
+    "container_scan",
+)
+_COUNTED = "sast_"
+_SHARES = ("sbom", "image_smoke", "image_health", "image_confinement", "image_contents")
 
 
 def term_of(gate: str) -> Term:
@@ -157,8 +190,10 @@ def metric_title(name: str) -> str:
 
 def unit_of(name: str) -> Unit:
     """The unit that the name of a metric or gate implies."""
-    if name in _COUNTS:
+    if name in _COUNTS or name.startswith(_COUNTED):
         return Unit.COUNT
+    if name in _SHARES:
+        return Unit.SHARE
     if name in ("p95_vs_baseline", "p99_vs_baseline"):
         return Unit.TIMES
     if name.startswith(("recall_at", "ndcg_at")) and not name.endswith("_vs_baseline"):
@@ -246,6 +281,13 @@ def night_title(night: Night) -> str:
     """The night as people say it: ``24 November 2026``, with the attempt when it was not the first."""
     day = f"{night.night_date.day} {night.night_date:%B %Y}"
     return day if night.attempt == 1 else f"{day}, attempt {night.attempt}"
+
+
+def answers_in_words(answers: Sequence[Answer]) -> str:
+    """How many answers there are of each verdict, worst first: ``20 answers: 1 FAIL, 19 PASS``."""
+    counts = Counter(answer.verdict for answer in answers)
+    parts = [f"{counts[v]} {v.name}" for v in sorted(Verdict, key=lambda v: -v.value) if counts[v]]
+    return f"{len(answers)} answers: {', '.join(parts)}." if answers else "No gate has answered."
 
 
 def answers_frame(answers: Iterable[Answer]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from lens_core.errors import LensError
-from portal.views import last_night, trends
+from portal.views import candidates, last_night, trends
 
 _HERE = Path(__file__).parent
 
@@ -15,7 +15,8 @@ st.html(_HERE / "lens.css")
 
 _night_page = st.Page(last_night.show, title="Last night", default=True)
 _trends_page = st.Page(lambda: trends.show(_night_page), title="Latency trends", url_path="trends")
-_page = st.navigation([_night_page, _trends_page], position="top")
+_candidates_page = st.Page(candidates.show, title="Candidates", url_path="candidates")
+_page = st.navigation([_night_page, _trends_page, _candidates_page], position="top")
 
 try:
     _page.run()

@@ -1,7 +1,8 @@
 """What the pages and routes read, and for how long they may keep it.
 
 A closed night never changes, so what was read of it is kept; the list of nights and an open night
-are read anew after some seconds.
+are read anew after some seconds. A candidate is verified again when its files, its drills, the trusted keys or
+the ledger's memory of it changed, and every hour, because bytes may go bad without a trace.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,17 @@ from typing import Protocol
 import pandas as pd
 import streamlit as st
 
-from lens_core import bootstrap
+from lens_core import bootstrap, candidates_bootstrap
+from lens_core.candidates import Candidates, Cut, Inventory, Known
+from lens_core.drills.reader import DrillVerification
+from lens_core.errors import LensError
 from lens_core.model import Answer, Evidence, Measurement, Night, NightState
 from lens_core.views import latency_limits, trend_frame
 
 TREND_METRICS = ("p50_ms", "p95_ms", "p99_ms", "tail_ratio")
 _KEPT_METRICS = (*TREND_METRICS, "baseline_p95_ms", "baseline_p99_ms")
 TREND_NIGHTS = 180
+_BELIEVED_S = 3600
 
 
 class Reader(Protocol):
@@ -137,3 +142,54 @@ def _kept_trend(chosen: tuple[Night, ...]) -> pd.DataFrame:
 def limits(night: Night, metric: str) -> dict[str, float]:
     """The threshold of ``metric`` per slice, as the gates of ``night`` drew it."""
     return latency_limits(metric, record(night).answers, _measured(night.night_id))
+
+
+@st.cache_resource(show_spinner=False)
+def _candidates() -> Candidates:
+    """The one reader of cuts and drills of this process."""
+    return candidates_bootstrap.open_candidates()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def candidates() -> tuple[Known, ...]:
+    """Every version that was cut, newest first."""
+    return _candidates().known()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def only_drilled() -> tuple[str, ...]:
+    """Versions that were drilled and never cut."""
+    return _candidates().only_drilled()
+
+
+def cut(known: Known) -> Cut:
+    """What verifying a version's cut gave; one that cannot be read has that as its fault."""
+    try:
+        return _kept_cut(known.version, known.cut_stamp)
+    except LensError as error:  # it may be read the next time, so it is not kept
+        return Cut(known.version, (error.message,))
+
+
+@st.cache_data(ttl=_BELIEVED_S, max_entries=64, show_spinner="Verifying what was cut")
+def _kept_cut(version: str, stamp: str) -> Cut:  # noqa: ARG001  (part of the key)
+    return _candidates().cut(version)
+
+
+def inventory(known: Known) -> Inventory:
+    """What is in a cut that verifies; IntegrityError when a list in it cannot be read."""
+    return _kept_inventory(known.version, known.cut_stamp)
+
+
+@st.cache_data(ttl=_BELIEVED_S, max_entries=64, show_spinner="Counting what is in it")
+def _kept_inventory(version: str, stamp: str) -> Inventory:  # noqa: ARG001  (part of the key)
+    return _candidates().inventory(version)
+
+
+def drills(known: Known, wheel_sha256: str) -> tuple[DrillVerification, ...]:
+    """Every drill of a version, verified, oldest first."""
+    return _kept_drills(known.version, known.drill_stamp, wheel_sha256)
+
+
+@st.cache_data(ttl=_BELIEVED_S, max_entries=16, show_spinner="Verifying the drills")
+def _kept_drills(version: str, stamp: str, wheel_sha256: str) -> tuple[DrillVerification, ...]:  # noqa: ARG001  (part of the key)
+    return _candidates().drills(version, wheel_sha256)

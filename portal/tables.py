@@ -3,7 +3,7 @@
 Every text is escaped here; nothing that a ledger holds is trusted to be harmless markup.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from urllib.parse import quote, urlencode
@@ -51,6 +51,17 @@ def short_digest(digest: str, href: str = "") -> str:
     return f"<a href='{escape(href)}' target='_blank'>{code}</a>" if href else code
 
 
+def headline(verdict: str, title: str, paragraphs: Iterable[str], level: int = 1) -> str:
+    """What a page says first, in the colour of the verdict; ``paragraphs`` are HTML, and empty ones are left out."""
+    told = "".join(f"<p>{words}</p>" for words in paragraphs if words)
+    return f"<section class='lens-verdict v-{verdict}'><h{level}>{escape(title)}</h{level}>{told}</section>"
+
+
+def facts_list(rows: Iterable[tuple[str, str]]) -> str:
+    """Names with what stands behind them, which is HTML."""
+    return f"<dl class='lens-facts'>{''.join(f'<div><dt>{k}</dt><dd>{v}</dd></div>' for k, v in rows)}</dl>"
+
+
 def binding_list(night: Night) -> str:
     """What the verdict holds for, and for nothing else."""
     dirty = "<strong>DIRTY</strong>" if night.candidate.dirty else "clean"
@@ -59,10 +70,7 @@ def binding_list(night: Night) -> str:
     rows = (
         ("Candidate", f"<strong>{escape(night.candidate.version)}</strong>"),
         ("Digest", short_digest(str(night.candidate.digest))),
-        (
-            "Commit",
-            f"<code title='{escape(night.candidate.commit)}'>{escape(night.candidate.commit[:12])}</code>",
-        ),
+        ("Commit", short_digest(night.candidate.commit)),
         ("Working tree", dirty),
         (
             "Baseline",
@@ -74,7 +82,7 @@ def binding_list(night: Night) -> str:
         ("Data set", short_digest(str(night.dataset_digest))),
         ("Gate policy", short_digest(str(night.policy_digest))),
     )
-    return f"<dl class='lens-facts'>{''.join(f'<div><dt>{k}</dt><dd>{v}</dd></div>' for k, v in rows)}</dl>"
+    return facts_list(rows)
 
 
 def reasons_table(answers: Iterable[Answer], night: Night, limit: int) -> tuple[str, str]:
@@ -145,21 +153,23 @@ def _matrix_cell(answer: Answer | None, gate: str) -> str:
 def answers_table(answers: Sequence[Answer], caption: str, files: Mapping[str, str]) -> str:
     """Every answer with value, threshold, count, reason, and the file that it is recomputed from.
 
-    ``files`` maps a digest to the address of the file that has it.
+    ``files`` maps a digest to the address of the file that has it. Where no answer has an interval there is no
+    column for it.
     """
+    sure = any(answer.interval for answer in answers)
     rows = [
         f"<tr><td>{verdict_tag(answer.verdict.name)}</td>"
         f"<td title='{escape(term_of(answer.gate).meaning)}'>{escape(term_of(answer.gate).title)}</td>"
         f"<td class='lens-number'>{format_value(answer.gate, answer.value)}</td>"
-        f"<td class='lens-number'>{_interval_cell(answer)}</td>"
-        f"<td class='lens-number'>{format_threshold(answer)}</td>"
+        + (f"<td class='lens-number'>{_interval_cell(answer)}</td>" if sure else "")
+        + f"<td class='lens-number'>{format_threshold(answer)}</td>"
         f"<td class='lens-number'>{answer.sample_count:,}</td>"
         f"<td class='lens-words'>{escape(answer.reason)}</td>"
         f"<td>{short_digest(answer.evidence, files.get(answer.evidence, ''))}</td></tr>"
         for answer in answers
     ]
-    head = ("Verdict", "Gate", "Value", "Interval", "Threshold", "Samples", "Why", "Evidence")
-    return _table(caption, head, rows)
+    interval = ("Interval",) if sure else ()
+    return _table(caption, ("Verdict", "Gate", "Value", *interval, "Threshold", "Samples", "Why", "Evidence"), rows)
 
 
 def _interval_cell(answer: Answer) -> str:
@@ -217,8 +227,38 @@ def nights_table(nights: Iterable[Night]) -> str:
     return _table("Nights, newest first", ("Night", "Verdict", "Candidate", "Digest", "Reason"), rows)
 
 
-def _table(caption: str, head: Iterable[str], rows: Iterable[str]) -> str:
-    heads = "".join(f"<th scope='col'>{escape(words)}</th>" for words in head)
+_WIDE = "why"
+_VERDICT = "verdict"
+
+
+def frame_table(
+    frame: pd.DataFrame, caption: str, *, numbers: Collection[str] = (), links: Mapping[str, str] | None = None
+) -> str:
+    """A frame of words: its column ``verdict`` as tags, its column ``why`` with room, ``numbers`` to the right.
+
+    ``links`` maps words of the first column to their addresses.
+    """
+    names = [str(name) for name in frame.columns]
+    kinds = ["lens-number" if name in numbers else "lens-words" if name == _WIDE else "" for name in names]
+    rows = []
+    for first, *others in frame.itertuples(index=False):
+        href = (links or {}).get(str(first))
+        words = f"<a href='{escape(href)}'>{escape(str(first))}</a>" if href else escape(str(first))
+        cells = "".join(map(_frame_cell, others, names[1:], kinds[1:]))
+        rows.append(f"<tr><th scope='row'>{words}</th>{cells}</tr>")
+    return _table(caption, [name[0].upper() + name[1:] for name in names], rows, kinds)
+
+
+def _frame_cell(value: object, name: str, kind: str) -> str:
+    """Only a verdict is ever a tag: a person who is called PASS is none."""
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    words = verdict_tag(text) if name == _VERDICT and text in VERDICT_SYMBOLS else escape(text)
+    return f"<td class='{kind}'>{words}</td>" if kind else f"<td>{words}</td>"
+
+
+def _table(caption: str, head: Sequence[str], rows: Iterable[str], kinds: Sequence[str] = ()) -> str:
+    classes = [f" class='{kind}'" if kind else "" for kind in kinds] or [""] * len(head)
+    heads = "".join(f"<th scope='col'{kind}>{escape(words)}</th>" for words, kind in zip(head, classes, strict=True))
     return (
         f"<div class='lens-scroll' tabindex='0' role='region' aria-label='{escape(caption)}'>"
         f"<table class='lens-table'><caption>{escape(caption)}</caption>"

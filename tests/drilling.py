@@ -205,6 +205,8 @@ class DrillHouse:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     heard: Heard = field(default_factory=Heard)
     judges: dict = field(default_factory=lambda: {"read": fine, "write": fine})
+    version: str = "1.0.0"
+    wheel: str = WHEEL
 
     def __post_init__(self):
         self.signer = PrivateKeySigner(self.key)
@@ -236,7 +238,7 @@ class DrillHouse:
                 keep=10,
             ),
             candidate=lambda version: DrillCandidate(
-                version or "1.0.0", self.home / "lens.whl", WHEEL, self.commit, dirty=False
+                version or self.version, self.home / "lens.whl", self.wheel, self.commit, dirty=False
             ),
             home=lambda candidate, _progress: FakeHome(candidate.version, NEW_TANTIVY),
             rules=self.rules,

@@ -1,6 +1,5 @@
 """The page that answers first: what did the night say, about what, and why."""
 
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
@@ -14,6 +13,7 @@ from lens_core.views import (
     OPEN,
     VERDICT_SYMBOLS,
     VERDICT_WORDS,
+    answers_in_words,
     format_ms,
     night_title,
     night_verdict,
@@ -59,10 +59,8 @@ def show() -> None:
 
 
 def _empty() -> None:
-    st.html(
-        "<section class='lens-verdict v-OPEN'><h1>No night yet</h1>"
-        "<p>This ledger is empty: nothing was judged, so nothing has passed.</p></section>"
-    )
+    words = "This ledger is empty: nothing was judged, so nothing has passed."
+    st.html(tables.headline(OPEN, "No night yet", (words,)))
     st.markdown("Run the first night, and reload this page when it is done:")
     st.code("lens nightly-validation", language="bash")
 
@@ -79,28 +77,21 @@ def _resolve(asked: str) -> bool:
 
 
 def _headline(record: reading.NightRecord) -> None:
-    night, answers = record.night, record.answers
+    night = record.night
     verdict = night_verdict(night)
-    counts = Counter(answer.verdict for answer in answers)
-    parts = [f"{counts[v]} {v.name}" for v in sorted(Verdict, key=lambda v: -v.value) if counts[v]]
-    said = f"{len(answers)} answers: {', '.join(parts)}." if answers else "No gate has answered."
     version = escape(night.candidate.version)
-    st.html(
-        f"<section class='lens-verdict v-{verdict}'>"
-        f"<h1>{VERDICT_SYMBOLS[verdict]} {verdict}: night of {escape(night_title(night))}</h1>"
-        f"<p>Candidate <strong>{version}</strong>: {VERDICT_WORDS[verdict]}. {_consequence(night)} {said}</p>"
-        f"{_told(night.reason)}<p>{_report_links(record)}</p></section>"
+    said = (
+        f"Candidate <strong>{version}</strong>: {VERDICT_WORDS[verdict]}. {_consequence(night)} "
+        f"{answers_in_words(record.answers)}"
     )
+    title = f"{VERDICT_SYMBOLS[verdict]} {verdict}: night of {night_title(night)}"
+    st.html(tables.headline(verdict, title, (said, escape(night.reason), _report_links(record))))
 
 
 def _consequence(night: Night) -> str:
     if night.state is NightState.OPEN:
         return "Reload to see more."
     return "This night lets it advance." if night.verdict and night.verdict.advances else "It does not advance."
-
-
-def _told(reason: str) -> str:
-    return f"<p>{escape(reason)}</p>" if reason else ""
 
 
 def _report_links(record: reading.NightRecord) -> str:

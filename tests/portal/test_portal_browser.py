@@ -8,13 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from cutting import VERSION, CuttingHouse
+from drilling import DrillHouse
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from lens_core.drills.judging import JUDGES
+from lens_core.supply.signatures import key_id, pem_of
 from tests.portal.fake_lens import SLICES, seeded, write_ledger
 
 _ROOT = Path(__file__).parents[2]
@@ -27,17 +32,18 @@ _READY_WITHIN_S = 90
 _WAIT_MS = 30_000
 
 # Streamlit asks for two files below the address of a page that is opened directly (its issue 7074).
-_KNOWN_ERRORS = re.compile(r"/trends/_stcore/(health|host-config)$")
+_KNOWN_ERRORS = re.compile(r"/(trends|candidates)/_stcore/(health|host-config)$")
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running portal over a real ledger of fourteen nights."""
+    """The address of a running portal over a real ledger of fourteen nights, and a candidate that was drilled."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("home")
     write_ledger(seeded(home))
+    _cut_and_drill(home)
     streamlit = shutil.which("streamlit", path=str(Path(sys.executable).parent))
     assert streamlit
     server = subprocess.Popen(
@@ -52,6 +58,18 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+def _cut_and_drill(home: Path) -> None:
+    """A sealed cut and a drill of it, of the key that the home trusts; the real judges make nothing of the drill."""
+    cuts = CuttingHouse(home)
+    wheel = sha256(cuts.source.text.encode()).hexdigest()
+    trusted = home / "keys/trusted"
+    trusted.mkdir(parents=True)
+    public = cuts.signer.public_key
+    (trusted / f"{key_id(public).replace(':', '-')}.pem").write_bytes(pem_of(public))
+    cuts.cut()
+    DrillHouse(home, key=cuts.key, version=VERSION, wheel=wheel, judges=dict(JUDGES)).drill()
 
 
 def _wait_until_ready(address: str, server: "subprocess.Popen[bytes]") -> None:
@@ -94,6 +112,7 @@ def test_a_person_reads_the_night_its_slices_and_its_report(portal: str, browser
     _opens_the_report(page)
     _chooses_a_slice(page)
     _follows_the_trends(page, portal)
+    _reads_the_candidate(page)
     assert {urlsplit(url).hostname for url in asked if url.startswith("http")} == {"127.0.0.1"}
     assert complaints == []
     context.close()
@@ -146,6 +165,20 @@ def _follows_the_trends(page: Page, portal: str) -> None:
     page.get_by_text("The 14 nights drawn here").click()
     page.get_by_role("link", name="2026-11-20.1").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("night of 20 November 2026", timeout=_WAIT_MS)
+
+
+def _reads_the_candidate(page: Page) -> None:
+    page.get_by_role("link", name="Candidates").click()
+    expect(page.get_by_role("heading", name=f"INCONCLUSIVE: {VERSION}")).to_be_visible(timeout=_WAIT_MS)
+    listed = page.get_by_role("table", name="Candidates, newest first")
+    expect(listed.get_by_role("row", name=re.compile(VERSION))).to_contain_text("✓ as signed")
+    gates = page.get_by_role("table", name="What each gate says, worst first")
+    expect(gates.get_by_role("row", name=re.compile("Line coverage"))).to_contain_text("no value")
+    expect(page.locator(".js-plotly-plot").get_by_text("! ERROR")).to_have_count(4, timeout=_WAIT_MS)
+    expect(page.get_by_role("table", name="The way back to each previous version")).to_contain_text("unknown")
+    listed.get_by_role("link", name=VERSION).click()
+    page.wait_for_url(re.compile(rf"/candidates\?candidate={VERSION}$"))
+    expect(gates).to_be_visible(timeout=_WAIT_MS)
 
 
 def test_a_point_of_a_chart_leads_to_its_night(portal: str, browser: Browser) -> None:
