@@ -31,6 +31,8 @@ from lens_core.supply.words import Fault
 Opener = Callable[[Path], Tree]
 Trust = Callable[[], Mapping[str, bytes]]
 
+_NEEDED = (BUILDS, GATES, POLICY)
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseVerification:
@@ -96,6 +98,9 @@ class Releases:
         if not opened.stands or opened.manifest is None:
             return ReleaseVerification(str(place), len(files), size, 0, opened.faults, None)
         evidence = evidence_of(tree)
+        absent = [Fault(name, "a file of every cut", "no such file") for name in _NEEDED if name not in evidence]
+        if absent:
+            return ReleaseVerification(str(place), len(files), size, 0, tuple(absent), None)
         said = read_judgement(evidence[GATES])
         faults = (*_unlike_builds(opened.manifest, evidence), *_differing(said, evidence, known))
         release = _release(opened.manifest, evidence, said, place)
@@ -107,8 +112,9 @@ class Releases:
         if not place.is_dir():
             return None
         evidence = evidence_of(self._open(place))
-        if MANIFEST not in evidence:
-            raise IntegrityError(f"{place} holds no {MANIFEST}: it is no cut", "move it away")
+        for name in (MANIFEST, GATES):
+            if name not in evidence:
+                raise IntegrityError(f"{place} holds no {name}: it is no cut", "move it away")
         return _release(decode(evidence[MANIFEST]), evidence, read_judgement(evidence[GATES]), place)
 
     def answers(self, ref: str) -> tuple[Answer, ...]:

@@ -6,9 +6,13 @@ from dataclasses import replace
 import pytest
 from cutting import LEFT_OUT, VERSION, CuttingHouse, FakeRegistry, content_of
 
+from lens_core.adapters.cut_folder import CutFolder
 from lens_core.cut import PARTS
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Refused, Unavailable
 from lens_core.model import Verdict
+from lens_core.supply import manifest
+from lens_core.supply.signatures import key_id
+from lens_core.supply.statement import PROVENANCE
 
 
 @pytest.fixture
@@ -242,3 +246,23 @@ def test_a_wheel_that_was_not_built_twice_is_found(house):
     house.cut()
     found = house.releases.verify(VERSION)
     assert [fault.artifact for fault in found.faults] == ["dist/lens.whl"]
+
+
+@pytest.mark.parametrize("name", ["gates.json", "policy.json", "dist/builds.json"])
+def test_a_seal_around_too_little_is_no_cut(house, name):
+    """Whoever has the key and seals a folder without verdict, policy or builds gets a fault that names the file."""
+    house.cut()
+    folder = house.store.folder(VERSION)
+    key = key_id(house.signer.public_key)
+    entries = [entry for entry in house.releases.manifest(VERSION).entries if entry.name not in {name, manifest.SUMS}]
+    entries = [entry for entry in entries if entry.name != PROVENANCE]
+    for gone in (name, PROVENANCE):
+        (folder / gone).unlink()
+    (folder / manifest.SUMS).write_bytes(manifest.sums(entries))
+    entries += CutFolder(folder).entries([manifest.SUMS])
+    commit = house.source.commit().commit
+    content = manifest.build(entries, version=VERSION, commit=commit, key=key)
+    (folder / manifest.MANIFEST).write_bytes(content)
+    (folder / manifest.SIGNATURE).write_bytes(manifest.sign(content, house.signer))
+    found = house.releases.verify(VERSION)
+    assert [fault.artifact for fault in found.faults] == [name]
