@@ -108,21 +108,6 @@ def test_the_layout_is_what_it_is_said_to_be(built, image):
     assert len(image.layers) == 2
 
 
-def test_building_again_elsewhere_gives_the_same_digest(engine, built, inputs, tmp_path, client):
-    """Another folder, built without anything of the first build: one manifest, and the engine is left as it was."""
-    cache = tmp_path / "other cache"
-    cache.mkdir()
-    for name in ("bases", "debs", "layers", "wheels"):
-        (cache / name).symlink_to(image_cache() / name)
-    before = inventory(client)
-    builder = ImageBuilder(cache, engine, DebianBase(cache, DebianIndex(cache, SystemClock().now)))
-    again = builder.build(inputs, tmp_path / "deep" / "image", quiet, base=built.base.lock)
-    assert again.manifest_digest == built.manifest_digest
-    assert (again.layout / "index.json").read_bytes() == (built.layout / "index.json").read_bytes()
-    assert not left_over(client, before)
-    assert [path.name for path in cache.iterdir() if path.name.startswith(".image-")] == []
-
-
 def test_the_context_holds_the_recipe_and_the_wheels_and_nothing_else(built, inputs):
     """No key and no source can get into the build: it sees a closed list of files, each with its digest."""
     context = dict(built.context)
