@@ -27,3 +27,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.name
         item.add_marker(pytest.mark.xdist_group("engine" if name in _ENGINE else str(item.path)))
+
+
+@pytest.fixture(scope="module")
+def unmeasured():
+    """Take coverage's word to child processes out of the environment: their time counts, other tests run their code."""
+    kept = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    yield
+    if kept is not None:
+        os.environ["COVERAGE_PROCESS_CONFIG"] = kept

@@ -25,6 +25,8 @@ from lens_core.model import Answer, Verdict
 from lens_core.night import NightRequest
 from lens_core.service import Lens
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SLICE = "backend/python/small"
 REQUEST = NightRequest(0.1, repo_types=("backend",), languages=("python",), sizes=("small",))
 FAULTS = {
