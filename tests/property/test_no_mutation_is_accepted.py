@@ -18,7 +18,7 @@ from study.mutants import KINDS, Mutation, Specimen, random_mutations
 from study.mutations import Outcome, chunks, try_all, try_chunk
 
 RANDOM = 20_000
-ON_DISK = 120
+ON_DISK = 80
 SHAPE = Shape()
 
 

@@ -40,7 +40,7 @@ def test_two_servers_that_keep_their_word_pass_both_cells_the_same_every_time():
     assert b"127.0.0.1" not in b"".join(seen)
 
 
-@pytest.mark.parametrize("name", ["drop_field", "change_default", "drop_parameter", "drop_route", "retype_field"])
+@pytest.mark.parametrize("name", ["drop_field", "change_default"])
 def test_a_broken_word_turns_exactly_the_api_red(name):
     """The half-fleet, which asks what both versions know, stays green."""
     api, half, *_ = observed(FakeEngine(), FakeEngine(BREAKING[name]))
