@@ -21,23 +21,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 # These ask one container engine what it holds, so they run in one process, one after the other.
 _ENGINE = {"test_image.py", "test_registry_pull.py", "test_cut_rc.py"}
 
-# These do one thing thousands of times; what they run is measured where it is tested piece by piece.
-_UNMEASURED = {
-    "test_api_observer.py",
-    "test_half_fleet.py",
-    "test_index_mutations.py",
-    "test_known_failures.py",
-    "test_no_mutation_is_accepted.py",
-    "test_registry_tampering.py",
-}
-
 
 def pytest_collection_modifyitems(items):
     """With several processes a file stays in one of them, for what it shares is made once."""
     for item in items:
         name = item.path.name
-        if name in _UNMEASURED:
-            item.add_marker(pytest.mark.no_cover)
         item.add_marker(pytest.mark.xdist_group("engine" if name in _ENGINE else str(item.path)))
 
 
