@@ -27,7 +27,8 @@ from lens_core.cut_ports import (
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Refused
 from lens_core.model import Release
 from lens_core.ports import Clock, Lease
-from lens_core.supply import envelope, manifest, statement
+from lens_core.sealing import expect_trusted, seal
+from lens_core.supply import envelope, statement
 from lens_core.supply.candidate import GATES, POLICY, CutRules, Judgement, image_of, judge, materials_of
 from lens_core.supply.release_version import ReleaseVersion, parse_version
 from lens_core.supply.sealed import subjects_of
@@ -96,7 +97,7 @@ class CutRun:
         an engine, a registry or a tool does not answer: before anything is begun, where that can be known.
         """
         world = self._world
-        signer = self._signer()
+        signer = expect_trusted(world.signer(), world.store.trusted())
         commit = self._commit()
         for step in self._steps:
             step.ready()
@@ -111,17 +112,6 @@ class CutRun:
             world.store.keep_wheel(known.version)
             world.ledger.record_release(known)
             return self._push()
-
-    def _signer(self) -> Signer:
-        """The key that signs; it must be one that verifying here believes, else nobody here could verify the cut."""
-        signer = self._world.signer()
-        own = key_id(signer.public_key)
-        if own not in self._world.store.trusted():
-            raise InvalidInput(
-                f"expected a signing key that is trusted here, saw {own}",
-                "`lens keys trust FILE` trusts its public key, `lens keys new` makes one that is trusted",
-            )
-        return signer
 
     def _registry(self) -> Registry | None:
         return None if "container" in self._request.left_out else self._world.registry
@@ -150,16 +140,12 @@ class CutRun:
         with self._timed("seal") as say:
             key = {key_id(signer.public_key): signer.public_key}
             self._judge(workspace, commit, signer, began)
-            entries = list(workspace.finish())
-            workspace.write({manifest.SUMS: manifest.sums(entries)})
-            entries.append(workspace.entry(manifest.SUMS))
-            content = manifest.build(entries, version=self._version.text, commit=commit.commit, key=next(iter(key)))
-            workspace.write({manifest.MANIFEST: content, manifest.SIGNATURE: manifest.sign(content, signer)})
+            count = seal(workspace, signer, version=self._version.text, commit=commit.commit)
             faults = world.store.faults(workspace.folder, key)
             if faults:
                 raise IntegrityError(f"the cut does not verify: {faults[0]}", "nothing was released: run the cut again")
             workspace.publish(world.store.folder(self._version.text))
-            say(f"{len(entries)} files under one signature of {next(iter(key))[:20]}…")
+            say(f"{count} files under one signature of {next(iter(key))[:20]}…")
         found = world.store.release(self._version.text)
         if found is None:
             raise IntegrityError(f"{self._version.text} was sealed, and somebody removed it", "run the cut again")

@@ -17,7 +17,7 @@ from lens_core.drills.ports import DrillCandidate, DrillListener, DrillStore, Ho
 from lens_core.drills.record import RECORD, DrillRecord, evidence_of, observation_name, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.ports import Clock, Lease
-from lens_core.supply import manifest
+from lens_core.sealing import expect_trusted, seal
 from lens_core.supply.signatures import key_id
 from lens_core.supply.words import Progress, Signer
 
@@ -71,23 +71,13 @@ class CompatDrill:
         candidate cannot be built or run; Conflict when a drill goes on already.
         """
         world = self._world
-        signer = self._signer()
+        signer = expect_trusted(world.signer(), world.store.trusted())
         with world.lease.hold(), world.scratch() as scratch:
             self._listener.at("candidate", "making the candidate ready")
             candidate = world.candidate(self._version)
             home = world.home(candidate, lambda line: self._listener.at("candidate", line))
             asked = self._ask(Asking(world.asking, home, scratch, self._listener))
             return self._seal(candidate, home, asked, signer)
-
-    def _signer(self) -> Signer:
-        signer = self._world.signer()
-        own = key_id(signer.public_key)
-        if own not in self._world.store.trusted():
-            raise InvalidInput(
-                f"expected a signing key that is trusted here, saw {own}",
-                "`lens keys trust FILE` trusts its public key, `lens keys new` makes one that is trusted",
-            )
-        return signer
 
     def _ask(self, asking: Asking) -> list[Asked]:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drill") as pool:
@@ -111,13 +101,9 @@ class CompatDrill:
         written = {**files, RECORD: record.encode()}
         workspace.write(written)
         workspace.done("drilled", "", tuple(written))
-        entries = list(workspace.finish())
-        workspace.write({manifest.SUMS: manifest.sums(entries)})
-        entries.append(workspace.entry(manifest.SUMS))
         key, folder = key_id(signer.public_key), world.store.next_place(candidate.version)
         named = sealed_version(candidate.version, folder.name)
-        content = manifest.build(entries, version=named, commit=candidate.commit, key=key)
-        workspace.write({manifest.MANIFEST: content, manifest.SIGNATURE: manifest.sign(content, signer)})
+        seal(workspace, signer, version=named, commit=candidate.commit)
         faults = world.store.faults(workspace.folder, {key: signer.public_key})
         if faults:
             raise IntegrityError(f"the drill does not verify: {faults[0]}", "nothing was kept: drill again")
