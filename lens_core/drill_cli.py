@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,24 +22,13 @@ drill_app = typer.Typer(no_args_is_help=True, help="Compatibility drills: show o
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
-class _Versions:
-    """A moving line for each version that is being drilled, one that stays for each cell, on standard error."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def at(self, version: str, line: str) -> None:
-        """See ``DrillListener``."""
-        if version not in self._tasks:
-            self._tasks[version] = self._progress.add_task("", version=version, total=None)
-        self._progress.update(self._tasks[version], description=line)
+class _Versions(terminal.MovingLines):
+    """A moving line for each version that is being drilled, one that stays for each cell."""
 
     def done(self, version: str, cell: str, line: str, seconds: float) -> None:
         """See ``DrillListener``."""
         sign = "✓" if line in {"done", "the old index is there"} else "!"
-        words = f"{sign} {version:10}{CELL_WORDS.get(cell, cell):16}{seconds:6.1f} s  {line}"
-        self._progress.console.print(words, markup=False, soft_wrap=True)
+        self.stay(f"{sign} {version:10}{CELL_WORDS.get(cell, cell):16}{seconds:6.1f} s  {line}")
 
 
 def compat_drill(
@@ -58,8 +46,7 @@ def compat_drill(
     as_json: Json = False,
 ) -> None:
     """Drill a candidate with what previous versions wrote: read, write, migrate, go back; sealed as evidence."""
-    columns = (SpinnerColumn(), TextColumn("{task.fields[version]:10}{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
+    with terminal.doing(10) as progress:
         drilling = configured_drilling(offline=offline, signing_key=key, agent=agent)
         drill = drilling.drill(version.removeprefix("v"), previous_versions, _Versions(progress))
     _show(drill.record, drill.folder, as_json=as_json)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from lens_core import terminal
@@ -26,24 +25,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version that was cut, e.g. 1.0.0-rc.1.")]
 
 
-class _Steps:
-    """One line for each step that is done, and a moving one for each that is being done, on standard error."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def at(self, step: str, line: str) -> None:
-        """See ``CutListener``."""
-        if step not in self._tasks:
-            self._tasks[step] = self._progress.add_task("", step=step, total=None)
-        self._progress.update(self._tasks[step], description=line)
+class _Steps(terminal.MovingLines):
+    """One line for each step that is done, and a moving one for each that is being done."""
 
     def done(self, step: str, line: str, seconds: float) -> None:
         """See ``CutListener``."""
-        if step in self._tasks:
-            self._progress.remove_task(self._tasks.pop(step))
-        self._progress.console.print(f"✓ {step:14}{seconds:6.1f} s  {line}", markup=False, soft_wrap=True)
+        self.over(step)
+        self.stay(f"✓ {step:14}{seconds:6.1f} s  {line}")
 
 
 def cut_rc(  # noqa: PLR0913  (a command's options)
@@ -69,8 +57,7 @@ def cut_rc(  # noqa: PLR0913  (a command's options)
     """Cut a release candidate: build, image, SBOM, scans, provenance, one seal. Cut again, it confirms or goes on."""
     asked = dict(zip(PARTS, (container, sbom, sast, scan, provenance), strict=True))
     request = CutRequest(version, ref, frozenset(part for part, wanted in asked.items() if not wanted))
-    columns = (SpinnerColumn(), TextColumn("{task.fields[step]:14}{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
+    with terminal.doing(14) as progress:
         release = open_cutting(base_lock=base_lock, signing_key=key, agent=agent).cut(request, _Steps(progress))
     _show(release, as_json=as_json)
     if not release.verdict.advances:

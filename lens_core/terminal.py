@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -50,6 +51,35 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal or made.width < WIDTH:
         made = Console(stderr=stderr, highlight=False, width=WIDTH)
     return made
+
+
+def doing(width: int) -> Progress:
+    """Shows what is being done, on standard error: a moving line for each part, named in ``width`` columns."""
+    columns = (SpinnerColumn(), TextColumn(f"{{task.fields[part]:{width}}}{{task.description}}"), TimeElapsedColumn())
+    return Progress(*columns, console=console(stderr=True), transient=True)
+
+
+class MovingLines:
+    """The moving lines of ``doing``, and lines that stay above them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def at(self, part: str, line: str) -> None:
+        """``part`` is doing what ``line`` says."""
+        if part not in self._tasks:
+            self._tasks[part] = self._progress.add_task("", part=part, total=None)
+        self._progress.update(self._tasks[part], description=line)
+
+    def over(self, part: str) -> None:
+        """``part`` is done: its moving line goes."""
+        if part in self._tasks:
+            self._progress.remove_task(self._tasks.pop(part))
+
+    def stay(self, line: str) -> None:
+        """A line that stays."""
+        self._progress.console.print(line, markup=False, soft_wrap=True)
 
 
 def frame_table(frame: pd.DataFrame, folded: Sequence[str] = ()) -> Table:
