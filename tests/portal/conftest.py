@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from lens_core import bootstrap
+from lens_core import bootstrap, portal_bootstrap
+from lens_core.portal_bootstrap import PortalSignoff
+from tests.portal.fake_desk import PEOPLE, FakeDesk, FakeSigner
 from tests.portal.fake_lens import FakeLens
 
 
@@ -16,6 +18,9 @@ def serve_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[FakeLens
 
     def serve(lens: FakeLens) -> None:
         monkeypatch.setattr(bootstrap, "open_lens", lambda *_, **__: lens)
+        desk = FakeDesk()
+        signoff = PortalSignoff(desk, FakeSigner(), PEOPLE, lambda: desk.now)
+        monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: signoff)
         st.cache_data.clear()
         st.cache_resource.clear()
 
