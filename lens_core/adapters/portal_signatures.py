@@ -1,6 +1,6 @@
 """Statements signed by the portal's own key, for people whom its identity provider knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from lens_core.adapters.ssh_signatures import SshSignatures
@@ -28,26 +28,33 @@ class PortalSigner:
 class StatementSignatures:
     """Keeps the ``SignatureCheck`` port: people's own keys, and the portal's where it may sign.
 
-    ``portal_key`` gives the raw public key; a LensError of it means that there is none to believe.
+    ``portal_keys`` gives the raw public keys of the portals of this home, by id; a LensError of it means that there is
+    none to believe.
     """
 
-    def __init__(self, ssh: SshSignatures, portal_key: Callable[[], bytes] | None, people: tuple[Person, ...]) -> None:
+    def __init__(
+        self,
+        ssh: SshSignatures,
+        portal_keys: Callable[[], Mapping[str, bytes]] | None,
+        people: tuple[Person, ...],
+    ) -> None:
         self._ssh = ssh
-        self._portal_key = portal_key
+        self._portal_keys = portal_keys
         self._people = {person.name: person for person in people}
 
     def fault(self, signed: Signed, person: str, at: datetime) -> str:
         """See ``SignatureCheck``."""
         if signed.method is Method.SSH:
             return self._ssh.fault(signed, person, at)
-        if self._portal_key is None:
+        if self._portal_keys is None:
             return "the portal may not sign here (signoff.portal_signs)"
         try:
-            public = self._portal_key()
+            known = self._portal_keys()
         except LensError as error:
-            return f"the portal's key is not there: {error.message}"
-        if signed.key != key_id(public):
-            return f"expected the signature of the portal's key {key_id(public)}, saw that of {signed.key}"
+            return f"the portal's key cannot be used: {error.message}"
+        public = known.get(signed.key)
+        if public is None:
+            return f"expected the signature of a key of the portal's ({', '.join(known) or 'none'}), saw {signed.key}"
         holds = is_signed(public, signed.signature, _DOMAIN + signed.content)
         return "" if holds else "the portal's signature is not one over these bytes"
 
@@ -56,4 +63,4 @@ class StatementSignatures:
         known = self._people.get(person)
         if known is None:
             return False
-        return method is Method.SSH or (self._portal_key is not None and bool(known.emails))
+        return method is Method.SSH or (self._portal_keys is not None and bool(known.emails))
