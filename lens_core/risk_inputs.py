@@ -1,6 +1,7 @@
 """What the risk of a candidate is computed from: each factor's measured value, larger is riskier, and it in words.
 
-A factor without data has no value, and the words say what is missing; what that means is the rules' business.
+A factor without data has no value, and the words say what is missing; what that means is the rules' business. What
+streak and drill say is measured by the sign-off itself.
 """
 
 from collections.abc import Sequence
@@ -9,21 +10,13 @@ from lens_core.alerts import Alert, AlertState, Severity
 from lens_core.changes import STANDING_NIGHTS, Trend, Watch
 from lens_core.forecast import HORIZON_NIGHTS, Forecast
 from lens_core.model import Answer
-from lens_core.signoff.words import DrillCase, Measured, Streak
+from lens_core.signoff.words import Measured
 from lens_core.supply.look import Look
 
 _CRITICAL_COUNTS = 3
 _LATE_NIGHTS = 7
 """A change of level counts as one of late when it began within so many nights."""
 _UNBOUNDED = ("_vs_baseline",)
-_SAFE = {"yes": 0.0, "no": 2.0}
-
-
-def streak_input(streak: Streak) -> Measured:
-    """How many nights are missing."""
-    missing = max(0, streak.wanted - streak.passed)
-    said = f"{streak.passed} of {streak.wanted} consecutive nights"
-    return Measured("streak", float(missing), said + (f"; {streak.broken_by}" if streak.broken_by else ""))
 
 
 def trend_input(trends: Sequence[Trend]) -> Measured:
@@ -114,18 +107,3 @@ def advisory_inputs(look: Look | None) -> tuple[Measured, Measured]:
     known = len(look.waived) + len(look.findings)
     waived, found = f"{len(look.waived)} needed", f"{known} known, {len(look.waived)} of them waived"
     return Measured("waivers", float(len(look.waived)), waived), Measured("vulnerabilities", float(known), found)
-
-
-def rollback_input(drill: DrillCase | None) -> Measured:
-    """0 when every previous version goes on with what the candidate wrote, 1 by a copy taken first, 2 when not."""
-    if drill is None or drill.fault:
-        return Measured("rollback_safety", None, "no drill that is believed says whether there is a way back")
-    value = 1.0 if drill.rollback_safe != "yes" and drill.copy_first else _SAFE.get(drill.rollback_safe)
-    said = {
-        0.0: "previous versions go on with what the candidate wrote",
-        1.0: "previous versions go on with a copy that was taken first",
-        2.0: "no way back is proven",
-    }.get(value if value is not None else -1.0, "the drill does not say whether there is a way back")
-    return Measured("rollback_safety", value, said)
-
-

@@ -28,6 +28,8 @@ from good_cut import good_steps, hour_before, write_advisories
 from good_drill import PREVIOUS, good_cells, good_versions
 from places import PROJECT
 
+from lens_core.adapters.audit_anchors import anchors_of
+from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.compatibility_gate import CompatibilityGate
 from lens_core.adapters.cut_store import FolderCuts
@@ -36,6 +38,7 @@ from lens_core.adapters.drill_cells import folder_digest
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.keys import PrivateKeySigner, TrustStore
 from lens_core.adapters.lease import FileLease
+from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.vulnerability_gate import VulnerabilityGate
@@ -55,6 +58,7 @@ from lens_core.service import Lens
 from lens_core.signoff.words import Role
 from lens_core.supply.candidate import read_rules
 from lens_core.supply.signatures import pem_of
+from lens_core.supply.words import Signer
 from lens_core.validation import SliceSettings, SliceValidation
 from lens_core.verify_bootstrap import RELEASES, TRUSTED, open_drills, open_releases
 
@@ -147,9 +151,19 @@ class ReadyHome:
         return self.home / "lens.db"
 
     @property
+    def trail(self) -> Trail:
+        """What writes to the audit log: as ``trail_of(settings)`` gives it, by this home's clock."""
+        settings, home = self.settings, self.home
+
+        def signer() -> Signer:
+            return own_key(AUDIT, key_folder(home, settings.audit.key_folder), public_folder(home))
+
+        return Trail(signer, anchors_of(settings.audit.anchors, home, 1), now=self.clock.now, person="night-job")
+
+    @property
     def ledger(self) -> SqlLedger:
         """The ledger, opened anew."""
-        return SqlLedger(self.ledger_file)
+        return SqlLedger(self.ledger_file, self.trail)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a candidate's drills come to: the one that covers every registered version, and what later ones say against it."""
+"""What a candidate's drills come to: the one that covers every registered version, and what later ones say."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
