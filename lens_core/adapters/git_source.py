@@ -44,6 +44,13 @@ class GitSource:
         except InvalidInput:
             return ""
 
+    def signing_key(self) -> str:
+        """The key that git signs with, as its configuration names it; empty when it names none."""
+        try:
+            return self._git("config", "--type=path", "user.signingkey").decode(errors="replace").strip()
+        except InvalidInput:
+            return ""
+
     def _git(self, *arguments: str) -> bytes:
         try:
             done = subprocess.run(["git", "-C", str(self._root), *arguments], capture_output=True, check=False)
