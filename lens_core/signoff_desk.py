@@ -91,9 +91,7 @@ class SignoffDesk:
         """What people stated on a version, oldest first, each with why it is not believed today."""
         return self._world.qualification(version).statements
 
-    def objections(
-        self, act: Act, version: str, person: str, role: Role | None, refers: str = ""
-    ) -> tuple[str, ...]:
+    def objections(self, act: Act, version: str, person: str, role: Role | None, refers: str = "") -> tuple[str, ...]:
         """Every reason why the person may not state this now."""
         return self.standing(version).objections(act, person, role, refers)
 
@@ -150,8 +148,7 @@ class SignoffDesk:
         return tuple(
             one
             for one in found
-            if one.statement.act is Act.COUNTERSIGN
-            and not {one.digest, one.statement.refers} & reviewed
+            if one.statement.act is Act.COUNTERSIGN and not {one.digest, one.statement.refers} & reviewed
         )
 
     def _decide(self, signed: Signed, statement: Statement, kept: tuple[Kept, ...]) -> datetime:
@@ -181,9 +178,7 @@ class SignoffDesk:
     @staticmethod
     def _refuse(faults: tuple[str, ...]) -> None:
         if faults:
-            raise SignoffRefused(
-                f"this statement does not count: {faults[0]}", "nothing was recorded", blockers=faults
-            )
+            raise SignoffRefused(f"this statement does not count: {faults[0]}", "nothing was recorded", blockers=faults)
 
 
 def _draft(standing: Standing, asked: Asked, nonce: str) -> Statement:
