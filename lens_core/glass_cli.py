@@ -1,4 +1,4 @@
-"""``lens break-glass``: less evidence for an hour, asked for by one person, granted by another, looked at by a third."""
+"""``lens break-glass``: less evidence for an hour; one asks for it, another grants it, a third looks at it."""
 
 from typing import Annotated
 

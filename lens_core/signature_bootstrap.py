@@ -6,7 +6,7 @@ from pathlib import Path
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.own_keys import PORTAL, key_folder, own_key, public_folder, public_keys
 from lens_core.adapters.portal_signatures import PortalSigner, StatementSignatures
-from lens_core.adapters.ssh_signatures import SshSigner, SshSignatures
+from lens_core.adapters.ssh_signatures import SshSignatures, SshSigner
 from lens_core.config import Settings, load_settings
 from lens_core.errors import InvalidInput
 from lens_core.signoff.words import Person
@@ -50,7 +50,7 @@ class Signing:
                 return person
         known = ", ".join(person.name for person in self.people) or "nobody"
         raise InvalidInput(
-            f"[signoff] of lens.toml names nobody who is called {wanted or '(git has no user.email)'}: it names {known}",
+            f"[signoff] of lens.toml names nobody like {wanted or 'git (it has no user.email)'}: it names {known}",
             "say who you are with --person, or let somebody add you to lens.toml and to the allowed signers",
         )
 

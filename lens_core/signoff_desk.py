@@ -5,28 +5,29 @@ statement counts is decided here, whatever they showed, from the bytes that were
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lens_core.alerts import Message
-from lens_core.errors import Conflict, IntegrityError, InvalidInput, NotReady, SignoffRefused
+from lens_core.errors import Conflict, InvalidInput, LensError, NotReady, SignoffRefused
 from lens_core.model import Digest
 from lens_core.monitor_ports import Courier
 from lens_core.ports import Clock
 from lens_core.signoff.approvals import refusals
+from lens_core.signoff.break_glass import Review, reviews
 from lens_core.signoff.readiness import readiness
 from lens_core.signoff.statement import decode, encode
 from lens_core.signoff.words import Act, Case, Method, Readiness, Recorded, Role, Signed, SignoffRules, Statement
 from lens_core.signoff_ports import Kept, SignatureCheck, StatementLedger
 from lens_core.signoff_statements import recorded, signer_faults
-from lens_core.supply.vex import Waiver, read_vex, write_vex
 
-_MAX_BYTES = 256 * 1024
 _TRIES = 5
 """How often a decision is made anew because somebody else's statement came first."""
 
 _LOUD = {Act.BREAK_GLASS: "asked for", Act.COUNTERSIGN: "OPEN", Act.REVIEW: "reviewed"}
+_WAIVED_FOR = timedelta(days=30)
+"""Where nobody says for how long."""
 _ANY_REASON = "is it possible?"
 
 
@@ -67,7 +68,10 @@ class Standing:
 
     def objections(self, act: Act, person: str, role: Role | None, refers: str = "") -> tuple[str, ...]:
         """Every reason why the person may not state this now, if nothing changes until they sign."""
-        statement = _draft(self, Asked(act, person, role, _ANY_REASON, refers), "0" * 32)
+        return self.objections_to(_draft(self, Asked(act, person, role, _ANY_REASON, refers), "0" * 32))
+
+    def objections_to(self, statement: Statement) -> tuple[str, ...]:
+        """Every reason why this very statement may not be recorded now, but for its signature."""
         return refusals(statement, self.case, self.readiness, self.rules, self.readiness.at)
 
 
@@ -95,7 +99,7 @@ class SignoffDesk:
         """Every reason why the person may not state this now."""
         return self.standing(version).objections(act, person, role, refers)
 
-    def draft(  # noqa: PLR0913  (what a statement says)
+    def draft(  # noqa: PLR0913, PLR0917  (what a statement says)
         self,
         act: Act,
         version: str,
@@ -111,7 +115,7 @@ class SignoffDesk:
         return self.draft_on(self.standing(version), Asked(act, person, role, reason, refers, waived, claims, hours))
 
     def draft_on(self, standing: Standing, asked: Asked) -> bytes:
-        """A statement about the dossier of ``standing``, whatever is there by now: that is what its person was shown."""
+        """A statement about the dossier of ``standing``, whatever is there by now: its person was shown that one."""
         return encode(_draft(standing, asked, self._world.nonce()))
 
     def record(self, signed: Signed) -> Recorded:
@@ -121,8 +125,9 @@ class SignoffDesk:
         stated nothing on the candidate since.
         """
         statement = _read(signed)
-        self._refuse(self._signer_faults(signed, statement))
-        candidate = _candidate(statement)
+        if faults := self._signer_faults(signed, statement):
+            raise _refused(faults)
+        candidate = Digest(statement.dossier.candidate)
         for _ in range(_TRIES):
             kept = self._world.ledger.statements(candidate)
             if again := _repeated(kept, signed):
@@ -141,15 +146,10 @@ class SignoffDesk:
             "try again: the same statement may be recorded once more",
         )
 
-    def reviews(self) -> tuple[Recorded, ...]:
-        """Every use of break-glass, of any candidate, that nobody has reviewed yet, oldest first."""
+    def reviews(self) -> tuple[Review, ...]:
+        """The reviews that uses of break-glass opened, of any candidate, and that nobody has closed; oldest first."""
         found = [self._recorded(kept) for kept in self._world.ledger.statements()]
-        reviewed = {one.statement.refers for one in found if one.statement.act is Act.REVIEW and not one.fault}
-        return tuple(
-            one
-            for one in found
-            if one.statement.act is Act.COUNTERSIGN and not {one.digest, one.statement.refers} & reviewed
-        )
+        return tuple(review for review in reviews(found, self._world.rules) if review.open)
 
     def _decide(self, signed: Signed, statement: Statement, kept: tuple[Kept, ...]) -> datetime:
         """The moment at which the statement may be recorded; SignoffRefused when it may not."""
@@ -157,15 +157,14 @@ class SignoffDesk:
         try:
             standing = self.standing(statement.dossier.version)
         except InvalidInput as error:
-            self._refuse((f"subject: {error.message}",))
-            raise
+            raise _refused((f"candidate: {error.message}",)) from error
         now = standing.readiness.at
         faults = [
             *refusals(statement, standing.case, standing.readiness, world.rules, now),
             *_shared_key(signed, statement, kept),
-            *_waiver_faults(statement, now),
         ]
-        self._refuse(tuple(faults))
+        if faults:
+            raise _refused(faults)
         return now
 
     def _signer_faults(self, signed: Signed, statement: Statement) -> tuple[str, ...]:
@@ -175,10 +174,9 @@ class SignoffDesk:
     def _recorded(self, kept: Kept) -> Recorded:
         return recorded(kept, self._world.signatures, self._world.rules.people)
 
-    @staticmethod
-    def _refuse(faults: tuple[str, ...]) -> None:
-        if faults:
-            raise SignoffRefused(f"this statement does not count: {faults[0]}", "nothing was recorded", blockers=faults)
+
+def _refused(faults: Sequence[str]) -> SignoffRefused:
+    return SignoffRefused(f"this statement does not count: {faults[0]}", "nothing was recorded", faults)
 
 
 def _draft(standing: Standing, asked: Asked, nonce: str) -> Statement:
@@ -193,7 +191,7 @@ def _draft(standing: Standing, asked: Asked, nonce: str) -> Statement:
         Act.APPROVE: rules.approval_ttl,
         Act.BREAK_GLASS: rules.break_glass_ttl,
         Act.COUNTERSIGN: rules.break_glass_ttl,
-        Act.WAIVE: timedelta(days=30),
+        Act.WAIVE: _WAIVED_FOR,
     }.get(asked.act)
     lasts = timedelta(hours=asked.hours) if asked.hours is not None and longest else longest
     if lasts is not None and lasts <= timedelta():
@@ -214,24 +212,16 @@ def _draft(standing: Standing, asked: Asked, nonce: str) -> Statement:
 
 
 def _read(signed: Signed) -> Statement:
-    """What was signed; SignoffRefused for bytes that are no statement, or not its only ones."""
+    """What was signed; SignoffRefused for bytes that are no statement, or not the only ones that it has."""
+    fault = ""
     try:
-        if len(signed.content) > _MAX_BYTES:
-            raise IntegrityError(f"expected a statement of at most {_MAX_BYTES:,} bytes, saw {len(signed.content):,}")
         statement = decode(signed.content)
-        if encode(statement) != signed.content:
-            raise IntegrityError("expected the one spelling of this statement, saw another")
-    except IntegrityError as error:
+        if encode(statement) == signed.content:
+            return statement
+        fault = "malformed: expected the one spelling of this statement, saw another"
+    except LensError as error:
         fault = f"malformed: {error.message}"
-        raise SignoffRefused("this is no statement", "draft it with Lens, then sign it", blockers=[fault]) from error
-    return statement
-
-
-def _candidate(statement: Statement) -> Digest:
-    try:
-        return Digest(statement.dossier.candidate)
-    except ValueError as error:
-        raise SignoffRefused("this is no statement on a candidate", blockers=[f"malformed: {error}"]) from error
+    raise SignoffRefused("this is no statement", "draft it with Lens, then sign it", blockers=[fault])
 
 
 def _repeated(kept: tuple[Kept, ...], signed: Signed) -> Kept | None:
@@ -255,26 +245,6 @@ def _shared_key(signed: Signed, statement: Statement, kept: tuple[Kept, ...]) ->
     others = {k.person for k in kept if k.signed.key == signed.key and k.signed.method is Method.SSH}
     others.discard(statement.person)
     return [f"shared_key: key {signed.key} signed for {name} on this candidate already" for name in sorted(others)]
-
-
-def _waiver_faults(statement: Statement, now: datetime) -> list[str]:
-    """Why what is waived would not be honoured where waivers are read."""
-    if statement.act is not Act.WAIVE:
-        return []
-    waived, expires = statement.waived, statement.expires
-    if expires is None:
-        return ["waiver: expected a date until which it holds, saw none"]
-    grounds = tuple(filter(None, waived.get("grounds", "").split(",")))
-    asked = Waiver(
-        vulnerability=waived.get("vulnerability", ""),
-        purl=waived.get("purl", ""),
-        owner=statement.person,
-        reason=statement.reason,
-        state=waived.get("state", ""),
-        grounds=grounds or ("",),
-        expires=expires.date(),
-    )
-    return [f"waiver: {one.why}" for one in read_vex(write_vex([asked]), now).refused]
 
 
 def _message(signed: Signed, statement: Statement) -> Message:
