@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from lens_core.errors import LensError
-from lens_core.signoff.words import Recorded
+from lens_core.signoff.break_glass import Review
 from portal import reading
 
 
@@ -24,15 +24,13 @@ def show() -> None:
         st.html(f"<div class='lens-glass' role='alert'>{words}</div>")
 
 
-def _said(one: Recorded, now: datetime) -> str:
-    made = one.statement
-    version, link = escape(made.dossier.version), urlencode({"candidate": made.dossier.version})
-    if one.fault:
-        return f"<strong>BREAK-GLASS on {version} is not believed</strong>, it opens nothing: {escape(one.fault)}"
-    said = "is over, and nobody has reviewed it</strong>"
-    if made.expires and now < made.expires:
-        said = f"is open</strong> until {made.expires:%H:%M} UTC: less evidence is asked"
+def _said(one: Review, now: datetime) -> str:
+    version, link = escape(one.version), urlencode({"candidate": one.version})
+    stands = "is over, and nobody has reviewed it</strong>"
+    if now < one.until:
+        stands = f"is open</strong> until {one.until:%H:%M} UTC: it may do with less evidence"
     return (
-        f"<strong>BREAK-GLASS on {version} {said}. Granted by {escape(made.person)}: {escape(made.reason)} "
-        f"<a href='signoff?{link}'>Look at it</a>."
+        f"<strong>BREAK-GLASS on {version} {stands}. Asked for by {escape(one.requested_by)}, granted by "
+        f"{escape(one.countersigned_by)}: {escape(one.why)}. A third person must review it until "
+        f"{one.due:%Y-%m-%d %H:%M} UTC. <a href='signoff?{link}'>Look at it</a>."
     )

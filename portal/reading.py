@@ -21,8 +21,10 @@ from lens_core.drills.reader import DrillVerification
 from lens_core.errors import InvalidInput, LensError
 from lens_core.model import Answer, Evidence, Measurement, Night, NightState
 from lens_core.places import config_file
-from lens_core.portal_bootstrap import Desk, PortalSignoff, Standing
-from lens_core.signoff.words import Person, Recorded
+from lens_core.portal_bootstrap import PortalSignoff
+from lens_core.signoff.break_glass import Review
+from lens_core.signoff.words import Person
+from lens_core.signoff_desk import SignoffDesk, Standing
 from lens_core.signoff_ports import StatementSigner
 from lens_core.views import latency_limits, trend_frame
 
@@ -202,7 +204,7 @@ def _kept_drills(version: str, stamp: str, wheel_sha256: str) -> tuple[DrillVeri
     return _candidates().drills(version, wheel_sha256)
 
 
-def desk() -> Desk:
+def desk() -> SignoffDesk:
     """The desk, of the configuration as it is now."""
     return _signoff().desk
 
@@ -253,14 +255,8 @@ def _kept_standing(stamp: str, version: str) -> Standing:  # noqa: ARG001  (part
     return desk().standing(version)
 
 
-@st.cache_data(ttl=_READY_S, max_entries=16, show_spinner=False)
-def statements(version: str) -> tuple[Recorded, ...]:
-    """What people stated about a version, oldest first."""
-    return desk().statements(version)
-
-
 @st.cache_data(ttl=_READY_S, show_spinner=False)
-def reviews() -> tuple[Recorded, ...]:
+def reviews() -> tuple[Review, ...]:
     """Every use of break-glass that nobody has reviewed, of any candidate, oldest first."""
     return desk().reviews()
 
@@ -268,5 +264,4 @@ def reviews() -> tuple[Recorded, ...]:
 def forget_standing() -> None:
     """Read anew what a statement changes."""
     _kept_standing.clear()
-    statements.clear()
     reviews.clear()

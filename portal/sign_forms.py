@@ -5,8 +5,8 @@ from html import escape
 
 import streamlit as st
 
-from lens_core.portal_bootstrap import Standing
 from lens_core.signoff.words import Act, Approval, Dossier, Role
+from lens_core.signoff_desk import Standing
 from portal import reading, signing, tables
 from portal.identity import Visitor
 

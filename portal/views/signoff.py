@@ -1,11 +1,12 @@
 """May it be promoted, if not why, who can give what is missing, and the place where people give it."""
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
 from lens_core.model import Verdict
-from lens_core.signoff.words import Glass, Level, Readiness, Streak
+from lens_core.signoff.words import Glass, Level, Readiness, Recorded, Streak
 from lens_core.views import OPEN, VERDICT_SYMBOLS
 from portal import reading, sign_forms, signoff_tables, tables
 
@@ -39,7 +40,7 @@ def show() -> None:
     _risk(readiness)
     _timeline(readiness)
     _dossier(readiness)
-    _statements(readiness)
+    _statements(standing.case.statements)
     _verify_yourself(chosen)
 
 
@@ -149,9 +150,8 @@ def _dossier(readiness: Readiness) -> None:
     st.code(signoff_tables.dossier_lines(readiness.dossier), language=None, wrap_lines=True)
 
 
-def _statements(readiness: Readiness) -> None:
+def _statements(recorded: Sequence[Recorded]) -> None:
     st.subheader("Statements", anchor="statements")
-    recorded = reading.statements(readiness.version)
     if not recorded:
         st.markdown("Nobody has stated anything about this candidate yet.")
         return

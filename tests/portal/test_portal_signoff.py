@@ -1,181 +1,146 @@
-"""The page of sign-off without a browser: what it says, and that a click is one statement of the right person."""
+"""The page of sign-off without a browser, before a real desk: what it says, and that a click is one statement."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from signing_off import NOW, PEOPLE, dossier_of, night, sha, three_nights, unsigned_case
 from streamlit.testing.v1 import AppTest
 
 from lens_core import portal_bootstrap
 from lens_core.candidates import Known
 from lens_core.errors import Unavailable
-from lens_core.portal_bootstrap import PortalSignoff
-from lens_core.signoff.statement import decode
-from lens_core.signoff.words import Act, Blocker, Glass, Method, Recorded, Role, Signed
+from lens_core.model import Verdict
+from lens_core.signoff.words import Act, DrillCase, Method, Recorded, Role, Signed
 from portal import reading, signing
-from tests.portal.fake_desk import (
-    BLOCKED,
-    DOSSIER,
+from tests.portal.desk_stand import (
+    ADA,
+    BOB,
+    CLEO,
+    CUTTER,
+    DAN,
+    GUEST,
     ISSUER,
-    NOW,
-    PEOPLE,
     VERSION,
-    FakeDesk,
-    FakeSigner,
-    named,
+    Stand,
+    fill,
+    forget,
+    form_of,
+    give,
+    press,
+    text_of,
     user,
 )
 from tests.portal.fake_lens import FakeLens
 
 _APP = Path(__file__).parents[2] / "portal" / "app.py"
-_PAGE = "from portal.views import signoff\nsignoff.show()"
-_AUTH = {
-    "redirect_uri": "http://127.0.0.1:8501/oauth2callback",
-    "cookie_secret": "of a test, and long enough for it",
-    "client_id": "lens",
-    "client_secret": "lens",
-    "server_metadata_url": ISSUER + "/.well-known/openid-configuration",
-}
-_ACTS = {Act.APPROVE: "Approve", Act.REJECT: "Reject for good", Act.REVOKE: "Revoke", Act.COMMENT: "Comment"}
-
-
-@dataclass
-class Stand:
-    """A desk, and people who look at its page."""
-
-    desk: FakeDesk
-
-    def page(self, email: str = "", *, auth: bool = True, **changes: object) -> AppTest:
-        """The page as the one with this address sees it; nobody is signed in without one."""
-        page = AppTest.from_string(_PAGE, default_timeout=30)
-        if auth:
-            page.secrets["auth"] = _AUTH
-        if email:
-            page.user = user(email, **changes)
-        page.run()
-        assert not page.exception, page.exception
-        return page
+_DOSSIER = dossier_of(unsigned_case())
+_TWO_NIGHTS = {"nights": three_nights()[:1] + three_nights()[2:]}
 
 
 @pytest.fixture
-def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
-    """One candidate whose evidence is there and that nobody has approved; nothing is remembered between tests."""
-    made = Stand(FakeDesk())
-    opened = PortalSignoff(made.desk, FakeSigner(), PEOPLE, lambda: made.desk.now)
-    monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: opened)
+def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    """A candidate that lacks its four approvals and nothing else; nothing is remembered from one test to the next."""
+    made = Stand(tmp_path)
+    monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: made.opened())
     monkeypatch.setattr(reading, "candidates", lambda: (Known(VERSION, "", "", None),))
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
     yield made
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
 
 
-def _text(page: AppTest) -> str:
-    assert not page.exception, page.exception
-    html = [element.proto.body for element in page.get("html")]
-    words = [element.value for kind in (page.markdown, page.error, page.warning, page.code) for element in kind]
-    return "\n".join([*html, *words])
-
-
-def _fill(page: AppTest, act: Act, reason: str = "I looked at all of it") -> None:
-    """Fill in the form of ``act``."""
-    key = _key(page, act)
-    page.text_area(f"{key}.reason").input(reason)
-    if act is Act.REJECT:
-        page.checkbox(f"{key}.final").check()
-
-
-def _key(page: AppTest, act: Act) -> str:
-    form = page.session_state[f"signoff.form.{act}.{VERSION}"]
-    assert isinstance(form, signing.Drawn)
-    return form.key
-
-
-def _press(page: AppTest, act: Act, key: str = "") -> str:
-    """Press the form's button, also one that a browser would not let one press; give what the page says then."""
-    reading.forget_standing()
-    button = page.button(f"{key or _key(page, act)}.go")
-    button.proto.disabled = False  # a client of one's own sends what it likes
-    button.click().run()
-    return _text(page)
-
-
-def _do(page: AppTest, act: Act, reason: str = "I looked at all of it") -> str:
-    _fill(page, act, reason)
-    return _press(page, act)
+# --- what it says ---------------------------------------------------------------------------------
 
 
 def test_the_page_says_whether_it_may_be_promoted_and_who_can_give_what_is_missing(stand: Stand) -> None:
     """State, blockers with who and how, nights, risk, plan and dossier are all on the page of a visitor."""
-    text = _text(stand.page())
+    text = text_of(stand.page())
     for words in (
-        *("✕ 1.0.0-rc.1 may not be promoted", "4 reasons against it", "lens approve --role security"),
-        *("3 of 3", "./?night=2026-11-24.1", "0.04 % within 7 nights", "1,200 lines changed", "cut smaller candidates"),
-        *("5 % of the traffic", "48 h", "untouched copy", str(DOSSIER.digest), DOSSIER.manifest, "CVE-2026-0001"),
-        *("Nobody has stated anything", "lens check-signoff 1.0.0-rc.1", "lens audit verify"),
+        *("✕ 1.2.0 may not be promoted", "4 reasons against it", "bob@example.org", "lens approve"),
+        *("3 of 3", "./?night=2026-11-26.1", "open alerts", "none is open"),
+        *("5 % of the traffic", "24 h", str(_DOSSIER.digest), _DOSSIER.manifest),
+        *("Nobody has stated anything", "lens check-signoff 1.2.0", "lens audit verify"),
     ):
         assert words in text, words
-    assert "✓ 1.0.0-rc.1 may be promoted" not in text
+    assert "✓ 1.2.0 may be promoted" not in text
 
 
 def test_four_people_in_four_roles_make_it_ready(stand: Stand) -> None:
-    """Each of the four approves in two steps: a reason, a click; then the page says that it may be promoted."""
-    for email in ("pat@example.org", "quinn@example.org", "paula@example.org"):
-        assert "✓ Recorded" in _do(stand.page(email), Act.APPROVE)
-    reading.forget_standing()
-    page = stand.page("sam@example.org")
-    assert "✓ Recorded" in _do(page, Act.APPROVE)
-    reading.forget_standing()
-    text = _text(stand.page())
-    assert "✓ 1.0.0-rc.1 may be promoted" in text
-    assert text.count("✓ holds") == 4
-    assert {one.statement.role for one in stand.desk.held} == set(Role)
+    """Each of the four gives a reason and one click; then the page says that it may be promoted."""
+    for email, role in ((ADA, Role.PLATFORM), (BOB, None), (CLEO, None), (DAN, None)):
+        assert "✓ Recorded" in give(stand.page(email), Act.APPROVE, role=role)
+    text = text_of(stand.page())
+    assert "✓ 1.2.0 may be promoted" in text
+    assert text.count("✓ holds") == len(Role)
+    assert {one.statement.role for one in stand.held} == set(Role)
+    assert all(one.method is Method.PORTAL and not one.fault for one in stand.held)
+
+
+def test_what_breaks_the_evidence_is_said(stand: Stand) -> None:
+    """A night that does not advance takes the readiness away, the page names it, and nobody can approve."""
+    stand.room.changes = {"nights": (*three_nights()[:2], night(0, Verdict.FAIL))}
+    page = stand.page(BOB)
+    text = text_of(page)
+    assert "may not be promoted" in text
+    assert "2026-11-26.1" in text
+    assert page.button(form_of(page, Act.APPROVE).field("go")).disabled
+
+
+def test_a_candidate_without_a_cut_that_verifies_cannot_be_signed(stand: Stand) -> None:
+    """Without a cut there is nothing to sign, and no form."""
+    stand.room.changes = {"cut": None}
+    page = stand.page(BOB)
+    assert "nothing that you could sign" in text_of(page)
+    assert page.get("form") == []
+
+
+def test_a_desk_that_cannot_tell_makes_no_page(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it cannot be told where the candidate stands, nothing is shown as if it could."""
+
+    def locked(_version: str) -> None:
+        raise Unavailable("the ledger is locked")
+
+    monkeypatch.setattr(stand.desk, "standing", locked)
+    page = AppTest.from_string("from portal.views import signoff\nsignoff.show()", default_timeout=30).run()
+    assert len(page.exception) == 1
+    assert "may be promoted" not in "".join(element.proto.body for element in page.get("html"))
+
+
+# --- a click is one statement ---------------------------------------------------------------------
 
 
 def test_a_click_signs_the_shown_dossier_for_the_person_with_the_providers_word(stand: Stand) -> None:
     """What is recorded names the person, the role, the dossier that was shown, the reason, and who vouched."""
-    _do(stand.page("paula@example.org"), Act.APPROVE, "the numbers hold")
-    [made] = [one.statement for one in stand.desk.held]
-    assert (made.act, made.person, made.role) == (Act.APPROVE, "paula@example.org", Role.PRODUCT)
-    assert made.dossier == DOSSIER
-    assert made.reason == "the numbers hold"
-    assert made.claims["iss"] == ISSUER
-    assert made.claims["email"] == "paula@example.org"
+    give(stand.page("daniel@example.org"), Act.APPROVE, "the numbers hold")
+    [one] = stand.held
+    made = one.statement
+    assert (made.act, made.person, made.role) == (Act.APPROVE, DAN, Role.PRODUCT)
+    assert (made.dossier, made.reason) == (_DOSSIER, "the numbers hold")
+    assert (made.claims["iss"], made.claims["email"]) == (ISSUER, "daniel@example.org")
     assert made.claims["email_verified"] == "true"
 
 
 def test_a_double_click_records_once(stand: Stand) -> None:
-    """Two clicks on one drawn form are one statement, whichever of them the server finishes first."""
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
-    form = page.session_state[f"signoff.form.{Act.APPROVE}.{VERSION}"]
-    assert "✓ Recorded" in _press(page, Act.APPROVE)
-    assert len(stand.desk.held) == 1
-    again = _second_click(stand, form)
-    assert again.words == "This form was recorded already, once."
-    assert len(stand.desk.seen) == 1
-
-
-def _second_click(stand: Stand, form: signing.Drawn) -> signing.Outcome:
-    """The callback of a button that was drawn before the first click was done."""
-    st.session_state.clear()
+    """The second click on a form whose first one was recorded finds it recorded, and sends nothing."""
+    page = stand.page(BOB)
+    form = form_of(page, Act.APPROVE)
+    assert "✓ Recorded" in give(page, Act.APPROVE)
     st.session_state["signoff.recorded"] = {form.key}
     signing.submit(form)
     told = signing.take_outcome()
     assert told
-    return told
+    assert told.words == "This form was recorded already, once."
+    assert len(stand.held) == 1
 
 
 def test_a_failure_is_told_and_the_second_try_is_the_same_statement(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the first try got through is not known, so the second one sends the very same bytes."""
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
     sent: list[Signed] = []
 
     def lost(signed: Signed) -> Recorded:
@@ -184,17 +149,17 @@ def test_a_failure_is_told_and_the_second_try_is_the_same_statement(
 
     with monkeypatch.context() as patched:
         patched.setattr(stand.desk, "record", lost)
-        text = _press(page, Act.APPROVE)
+        text = press(page, Act.APPROVE)
     assert "It is not known whether it was recorded" in text
     assert "the ledger did not answer" in text
-    assert "✓ Recorded" in _press(page, Act.APPROVE)
-    assert stand.desk.seen == sent
+    assert "✓ Recorded" in press(page, Act.APPROVE)
+    assert [one.digest for one in stand.held] == [sent[0].digest]
 
 
 def test_an_answer_that_was_lost_shows_as_recorded(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the first try did get through, the page says at once that the approval holds, and takes no second one."""
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
     record = stand.desk.record
 
     def lost(signed: Signed) -> Recorded:
@@ -203,41 +168,44 @@ def test_an_answer_that_was_lost_shows_as_recorded(stand: Stand, monkeypatch: py
 
     with monkeypatch.context() as patched:
         patched.setattr(stand.desk, "record", lost)
-        assert "✓ holds" in _press(page, Act.APPROVE)
-    assert page.button(f"{_key(page, Act.APPROVE)}.go").disabled
-    assert len(stand.desk.held) == 1
+        assert "✓ holds" in press(page, Act.APPROVE)
+    assert page.button(form_of(page, Act.APPROVE).field("go")).disabled
+    assert len(stand.held) == 1
 
 
 def test_evidence_that_changed_after_the_form_was_drawn_is_not_signed(stand: Stand) -> None:
     """Nobody signs what they have not seen: the click is refused, names what changed, and the new form shows it."""
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
-    stand.desk.dossier = replace(DOSSIER, drill=named("another drill"))
-    text = _press(page, Act.APPROVE)
-    assert "the evidence changed after this form was drawn (drill)" in text
-    assert stand.desk.seen == []
-    assert str(stand.desk.dossier.digest) in text
-    assert "✓ Recorded" in _do(page, Act.APPROVE)
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
+    stand.room.changes = {"drill": DrillCase(sha("another drill"), Verdict.PASS, "all pass", "yes", copy_first=True)}
+    text = press(page, Act.APPROVE)
+    assert "the evidence changed after this form was drawn (drill" in text
+    assert stand.held == ()
+    assert str(form_of(page, Act.APPROVE).dossier.digest) in text
+    assert form_of(page, Act.APPROVE).dossier != _DOSSIER
+    assert "✓ Recorded" in give(page, Act.APPROVE)
+
+
+# --- who may not ----------------------------------------------------------------------------------
 
 
 def test_a_disabled_button_names_every_condition_that_is_not_met(stand: Stand) -> None:
     """Whoever cannot approve reads why: of the sign-in, of the evidence and of the person, all at once."""
-    stand.desk.evidence = (BLOCKED,)
-    stand.desk.cutter = "pat@example.org"
-    page = stand.page("pat@example.org", email_verified=False)
-    text = _text(page)
-    assert page.button(f"{_key(page, Act.APPROVE)}.go").disabled
-    for words in ("is verified", "evidence_first: 2 of 3 nights", "self_approval: pat@example.org cut"):
+    stand.room.changes = _TWO_NIGHTS
+    page = stand.page(CUTTER, email_verified=False)
+    assert page.button(form_of(page, Act.APPROVE).field("go")).disabled
+    text = text_of(page)
+    for words in ("is verified", "evidence: ", "self_approval: cut@example.org cut this candidate"):
         assert words in text, words
 
 
 _WRONG: dict[str, tuple[str, dict[str, object], str]] = {
     "nobody whom lens.toml names": ("mallory@example.org", {}, "names nobody with the address mallory"),
-    "no role": ("guest@example.org", {}, "guest@example.org does not hold"),
-    "another provider": ("pat@example.org", {"iss": "https://elsewhere.example"}, "of the configured provider"),
-    "an address that is not verified": ("pat@example.org", {"email_verified": "true"}, "is verified"),
-    "a sign-in that is over": ("pat@example.org", {"exp": int(NOW.timestamp())}, "sign in again"),
-    "signed out": ("pat@example.org", {"is_logged_in": False}, "nobody is signed in here"),
+    "another provider": (BOB, {"iss": "https://elsewhere.example"}, "of the configured provider"),
+    "an address that is not verified": (BOB, {"email_verified": "true"}, "is verified"),
+    "a sign-in that is over": (BOB, {"exp": int(NOW.timestamp())}, "sign in again"),
+    "another role": (GUEST.name, {}, "guest@example.org does not hold the role security"),
+    "signed out": (BOB, {"is_logged_in": False}, "nobody is signed in here"),
 }
 
 
@@ -246,121 +214,117 @@ _WRONG: dict[str, tuple[str, dict[str, object], str]] = {
 def test_the_person_is_who_is_signed_in_at_the_click(stand: Stand, wrong: str, act: Act) -> None:
     """Whoever the form was drawn for, it signs for the one who sends the click; a wrong one is refused and told why."""
     email, changes, words = _WRONG[wrong]
-    page = stand.page("pat@example.org")
-    _fill(page, act)
+    page = stand.page(BOB)
+    fill(page, act)
     page.user = user(email, **changes)
-    text = _press(page, act)
+    text = press(page, act)
     assert "✕ Not recorded" in text
     assert words in text
-    assert stand.desk.held == []
+    assert stand.held == ()
 
 
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 @pytest.mark.parametrize("wrong", [name for name in _WRONG if name != "signed out"])
 def test_the_click_of_a_disabled_button_does_nothing(stand: Stand, wrong: str, act: Act) -> None:
     """A client of one's own that sends a click which the page does not offer gets nothing signed."""
-    email, changes, words = _WRONG[wrong]
+    email, changes, _ = _WRONG[wrong]
     page = stand.page(email, **changes)
-    assert page.button(f"{_key(page, act)}.go").disabled
-    assert words.partition(" does not hold")[0] in _do(page, act)
-    assert stand.desk.seen == []
+    assert page.button(form_of(page, act).field("go")).disabled
+    assert "ecorded:" not in give(page, act)
+    assert stand.held == ()
 
 
-def test_names_from_headers_of_requests_are_not_believed(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a header could name the user, anybody could be anybody: nothing is signed."""
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
-    asked = st.get_option
-    monkeypatch.setattr(
-        st, "get_option", lambda name: {"X-User": "email"} if name == "server.trustedUserHeaders" else asked(name)
-    )
-    assert "headers of requests may name the user here" in _press(page, Act.APPROVE)
-    assert stand.desk.held == []
+def test_who_cut_the_candidate_is_refused_by_the_desk(stand: Stand) -> None:
+    """Also where somebody else's form was open: the cutter holds all roles, and approves none of them."""
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
+    page.user = user(CUTTER)
+    assert "self_approval: cut@example.org cut this candidate" in press(page, Act.APPROVE)
+    assert stand.held == ()
 
 
 def test_a_role_that_was_taken_away_since_is_refused(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Who loses a role in lens.toml loses it on the open page too, without a restart of the portal."""
+    """Who loses their place in lens.toml loses it on the open page too, without a restart of the portal."""
     config = tmp_path / "lens.toml"
     config.write_text("one")
     monkeypatch.setenv("LENS_CONFIG", str(config))
-    page = stand.page("pat@example.org")
-    _fill(page, Act.APPROVE)
-    config.write_text("one without pat")
-    emptied = PortalSignoff(stand.desk, FakeSigner(), PEOPLE[1:], lambda: NOW)
-    monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: emptied)
-    assert "names nobody with the address pat@example.org" in _press(page, Act.APPROVE)
-    assert stand.desk.held == []
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
+    config.write_text("one without bob")
+    stand.people = tuple(person for person in PEOPLE if person.name != BOB)
+    assert "names nobody with the address bob@example.org" in press(page, Act.APPROVE)
+    assert stand.held == ()
+
+
+def test_names_from_headers_of_requests_are_not_believed(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a header could name the user, anybody could be anybody: nothing is signed."""
+    page = stand.page(BOB)
+    fill(page, Act.APPROVE)
+    asked = st.get_option
+    monkeypatch.setattr(
+        st, "get_option", lambda name: {"X-User": "email"} if name == "server.trustedUserHeaders" else asked(name)
+    )
+    assert "headers of requests may name the user here" in press(page, Act.APPROVE)
+    assert stand.held == ()
 
 
 def test_somebody_with_two_roles_chooses_one_and_has_no_second(stand: Stand) -> None:
     """One person is one of the four: once they approved in a role, the other one is closed to them."""
-    page = stand.page("sam@example.org")
-    page.radio(f"{_key(page, Act.APPROVE)}.role").set_value(Role.QA)
-    _do(page, Act.APPROVE)
-    assert [one.statement.role for one in stand.desk.held] == [Role.QA]
-    assert page.button(f"{_key(page, Act.APPROVE)}.go").disabled
-    assert "one_role: sam@example.org approved as qa already" in _text(page)
+    page = stand.page(ADA)
+    give(page, Act.APPROVE, role=Role.QA)
+    assert [one.statement.role for one in stand.held] == [Role.QA]
+    assert page.button(form_of(page, Act.APPROVE).field("go")).disabled
+    assert "second_role: ada@example.org spoke as qa" in text_of(page)
+
+
+# --- the other acts -------------------------------------------------------------------------------
 
 
 def test_a_rejection_asks_for_a_reason_and_for_knowing_that_it_is_final(stand: Stand) -> None:
     """Without a reason, or without the tick, nothing is rejected; with both it is, and the page says so."""
-    page = stand.page("quinn@example.org")
-    page.text_area(f"{_key(page, Act.REJECT)}.reason").input("it loses results")
-    assert "tick that you know it" in _press(page, Act.REJECT)
-    page.checkbox(f"{_key(page, Act.REJECT)}.final").check()
-    page.text_area(f"{_key(page, Act.REJECT)}.reason").input("  ")
-    assert "expected a reason, saw none" in _press(page, Act.REJECT)
-    assert stand.desk.held == []
-    page.text_area(f"{_key(page, Act.REJECT)}.reason").input("it loses results")
-    text = _press(page, Act.REJECT)
-    assert "quinn@example.org rejected it" in text
-    assert [one.statement.act for one in stand.desk.held] == [Act.REJECT]
+    page = stand.page(CLEO)
+    form = form_of(page, Act.REJECT)
+    page.text_area(form.field("reason")).input("it loses results")
+    assert "tick that you know it" in press(page, Act.REJECT)
+    page.checkbox(form.field("final")).check()
+    page.text_area(form.field("reason")).input("  ")
+    assert "expected a reason, saw none" in press(page, Act.REJECT)
+    assert stand.held == ()
+    assert "rejected" in give(page, Act.REJECT, "it loses results")
+    assert [one.statement.act for one in stand.held] == [Act.REJECT]
+    assert "rejected" in {one.code for one in stand.room.desk.readiness("").blockers}
 
 
 def test_an_approval_is_revoked_by_who_gave_it_only(stand: Stand) -> None:
     """One's own approval can be named and revoked; another person is not offered it."""
-    _do(stand.page("pat@example.org"), Act.APPROVE)
-    reading.forget_standing()
-    assert "You have no approval of this candidate" in _text(stand.page("quinn@example.org"))
-    page = stand.page("pat@example.org")
-    text = _do(page, Act.REVOKE, "I was wrong")
-    revoked = stand.desk.held[-1].statement
-    assert (revoked.act, revoked.refers) == (Act.REVOKE, stand.desk.held[0].digest)
-    assert "✕ revoked by themself" in text
+    give(stand.page(BOB), Act.APPROVE)
+    assert "You have no approval of this candidate" in text_of(stand.page(CLEO))
+    text = give(stand.page(BOB), Act.REVOKE, "I was wrong")
+    revoked = stand.held[-1].statement
+    assert (revoked.act, revoked.refers) == (Act.REVOKE, stand.held[0].digest)
+    assert "✕ revoked on" in text
     assert "You have no approval of this candidate" in text
-
-
-def test_a_lifted_blocker_is_shown_as_lifted(stand: Stand) -> None:
-    """Under break-glass the page says what is missing all the same, who asked, who granted, and until when."""
-    stand.desk.glass = Glass(
-        *("pat@example.org", "sam@example.org", "the site is down", NOW, NOW + timedelta(hours=1)),
-        active=True,
-        review="open: somebody else must review it",
-    )
-    text = _text(stand.page())
-    assert "may be promoted under break-glass" in text
-    assert "lifted: break-glass" in text
-    assert "<strong>open</strong>" in text
-    assert "somebody else must review it" in text
-    assert "✓ 1.0.0-rc.1 may be promoted<" not in text
 
 
 def test_anybody_whom_lens_toml_names_may_comment(stand: Stand) -> None:
     """A comment needs no role; it stands among the statements, as text."""
-    text = _do(stand.page("guest@example.org"), Act.COMMENT, "<b>look</b> ![x](http://example.org/x.png)")
+    text = give(stand.page(GUEST.name), Act.COMMENT, "<b>look</b> ![x](http://example.org/x.png)")
     assert "✓ Recorded" in text
     assert "&lt;b&gt;look&lt;/b&gt;" in text
     assert "<b>look</b>" not in text
 
 
+# --- signing in -----------------------------------------------------------------------------------
+
+
 def test_without_a_provider_the_page_names_the_command(stand: Stand) -> None:
     """Where nobody can sign in there is no form, and the command for one's own key stands there instead."""
     page = stand.page(auth=False)
-    text = _text(page)
+    text = text_of(page)
     assert "no identity provider is configured" in text
-    assert "lens approve 1.0.0-rc.1 --role ROLE" in text
+    assert "lens approve 1.2.0 --role ROLE" in text
     assert page.get("form") == []
 
 
@@ -371,70 +335,70 @@ def test_somebody_who_is_not_signed_in_is_offered_to(stand: Stand) -> None:
     assert page.get("form") == []
 
 
-def test_a_candidate_without_a_cut_that_verifies_cannot_be_signed(stand: Stand) -> None:
-    """Without a dossier there is nothing to sign, and no form."""
-    stand.desk.dossier = None
-    stand.desk.evidence = (Blocker("cut", "the cut does not verify", "a release manager", "lens cut-rc"),)
-    page = stand.page("pat@example.org")
-    assert "nothing that you could sign" in _text(page)
-    assert page.get("form") == []
+# --- break-glass ----------------------------------------------------------------------------------
 
 
-def test_a_desk_that_cannot_tell_makes_no_page(stand: Stand) -> None:
-    """When readiness cannot be told nothing is shown as if it were: the error goes to the frame around the pages."""
-    stand.desk.broken = Unavailable("the ledger is locked")
-    page = AppTest.from_string(_PAGE, default_timeout=30).run()
-    assert len(page.exception) == 1
-    assert "may be promoted" not in "".join(element.proto.body for element in page.get("html"))
+def _open(stand: Stand) -> None:
+    """Break-glass on a candidate that lacks a night: Bob asks, Cleo grants, each with their own key."""
+    stand.room.changes = _TWO_NIGHTS
+    asked = stand.room.say(Act.BREAK_GLASS, Role.SECURITY, reason="<b>the site</b> is down")
+    stand.room.say(Act.COUNTERSIGN, Role.QA, refers=asked.digest)
 
 
-def _granted(desk: FakeDesk, fault: str = "") -> Recorded:
-    """Break-glass that somebody granted for an hour."""
-    content = desk.draft(Act.COUNTERSIGN, VERSION, "sam@example.org", None, "<b>the site</b> is down", named("asked"))
-    made = replace(decode(content), expires=NOW + timedelta(hours=1))
-    return Recorded(made, named("granted"), "key", Method.SSH, NOW, fault)
-
-
-def _frame(desk: FakeDesk, monkeypatch: pytest.MonkeyPatch) -> str:
+def _frame() -> str:
     """What the frame around the pages says first: the words before those of the page."""
-    opened = PortalSignoff(desk, FakeSigner(), PEOPLE, lambda: desk.now)
-    monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: opened)
+    reading.forget_standing()
     page = AppTest.from_file(str(_APP), default_timeout=30).run()
     assert not page.exception, page.exception
     bodies = [element.proto.body for element in page.get("html") if not element.proto.body.startswith("<style>")]
     return bodies[0]
 
 
-def test_open_break_glass_is_said_before_everything_else(ledger: FakeLens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The frame of every page names candidate, end, person and reason while break-glass is open, as text."""
-    first = _frame(FakeDesk(open_reviews=[_granted(FakeDesk())]), monkeypatch)
+@pytest.fixture
+def framed(ledger: FakeLens, stand: Stand) -> Stand:
+    """The desk, behind all pages."""
+    return stand
+
+
+def test_open_break_glass_is_said_before_everything_else(framed: Stand) -> None:
+    """The frame of every page names candidate, end, people and reason while break-glass is open, as text."""
+    _open(framed)
+    first = _frame()
     assert "role='alert'" in first
-    assert "BREAK-GLASS on 1.0.0-rc.1 is open</strong> until 13:00 UTC" in first
-    assert "Granted by sam@example.org: &lt;b&gt;the site&lt;/b&gt; is down" in first
+    assert "BREAK-GLASS on 1.2.0 is open</strong> until 13:00 UTC" in first
+    assert "Asked for by bob@example.org, granted by cleo@example.org: &lt;b&gt;the site&lt;/b&gt; is down" in first
 
 
-def test_break_glass_that_nobody_reviewed_is_said_after_its_end(
-    ledger: FakeLens, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its end does not make it forgotten."""
-    desk = FakeDesk(open_reviews=[_granted(FakeDesk())], now=NOW + timedelta(hours=1))
-    assert "is over, and nobody has reviewed it" in _frame(desk, monkeypatch)
+def test_break_glass_that_nobody_reviewed_is_said_after_its_end_until_somebody_did(framed: Stand) -> None:
+    """Its end does not make it forgotten; the review by a third person does."""
+    _open(framed)
+    framed.room.clock.moment += timedelta(hours=1)
+    assert "is over, and nobody has reviewed it" in _frame()
+    [review] = framed.desk.reviews()
+    framed.room.say(Act.REVIEW, Role.PRODUCT, refers=review.request, reason="it was right")
+    assert "GLASS" not in _frame()
 
 
-def test_break_glass_that_is_not_believed_opens_nothing(ledger: FakeLens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A grant with a signature that does not hold is told as one, not as open."""
-    first = _frame(FakeDesk(open_reviews=[_granted(FakeDesk(), "its key was revoked")]), monkeypatch)
-    assert "it opens nothing: its key was revoked" in first
-    assert "is open" not in first
-
-
-def test_not_knowing_whether_it_is_open_is_said(ledger: FakeLens, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_knowing_whether_it_is_open_is_said(framed: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that cannot tell does not pass for one that has nothing to tell."""
-    assert "not known:</strong> the ledger is locked" in _frame(
-        FakeDesk(broken=Unavailable("the ledger is locked")), monkeypatch
-    )
+
+    def locked() -> None:
+        raise Unavailable("the ledger is locked")
+
+    monkeypatch.setattr(framed.desk, "reviews", locked)
+    assert "not known:</strong> the ledger is locked" in _frame()
 
 
-def test_a_page_without_break_glass_says_nothing_of_it(ledger: FakeLens, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_without_break_glass_says_nothing_of_it(framed: Stand) -> None:
     """Where nothing is open, nothing cries."""
-    assert "GLASS" not in _frame(FakeDesk(), monkeypatch)
+    assert "GLASS" not in _frame()
+
+
+def test_a_lifted_blocker_is_shown_as_lifted(stand: Stand) -> None:
+    """Under break-glass the page says what is missing all the same, who asked, who granted, and until when."""
+    _open(stand)
+    text = text_of(stand.page())
+    assert "lifted: break-glass by bob@example.org and cleo@example.org" in text
+    assert "<strong>open</strong>" in text
+    assert "its review by a third person is due" in text
+    assert "✓ 1.2.0 may be promoted<" not in text
