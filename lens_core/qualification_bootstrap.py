@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from lens_core.adapters.alert_ledger import SqlAlertLedger
 from lens_core.adapters.audit_anchors import anchors_of
@@ -18,11 +19,11 @@ from lens_core.adapters.scan_files import ScanFiles
 from lens_core.adapters.signoff_ledger import SqlStatements
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.advisory_bootstrap import advisory_sources, vex_file
-from lens_core.audit_bootstrap import trail_of
 from lens_core.audit import Kept
+from lens_core.audit_bootstrap import trail_of
 from lens_core.audit_records import mismatches
 from lens_core.audit_verification import AuditVerification, verify
-from lens_core.config import Settings
+from lens_core.config import Settings, load_settings
 from lens_core.dataset_bootstrap import open_catalogue, open_dataset_digest, open_previous
 from lens_core.drills.record import rules_json
 from lens_core.errors import LensError
@@ -77,6 +78,11 @@ def open_qualification(settings: Settings, clock: Clock | None = None, *, recomp
     )
 
 
+def open_check(home: Path | None = None, config: Path | None = None, *, recompute: bool = False) -> Qualification:
+    """``open_qualification`` by the configuration of a home folder, for whoever only looks."""
+    return open_qualification(load_settings(home, config), recompute=recompute)
+
+
 def slices_of(settings: Settings) -> tuple[str, ...]:
     """The slices that a night must be of: all of the catalogue."""
     return tuple(str(corpus.slice) for corpus in open_catalogue(settings).corpora)
@@ -106,6 +112,8 @@ def _standing(settings: Settings) -> Callable[[], AuditStanding]:
         except (LensError, OSError, sqlite3.Error) as error:
             return AuditStanding(str(error) or type(error).__name__, None)
         odd = [*found.faults, *found.mismatches.values()]
+        if found.entries and not found.anchored and settings.audit.anchors:
+            odd.append(f"no head of it is kept where [audit] says: {', '.join(settings.audit.anchors)}")
         more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
         return AuditStanding("; ".join(odd[:_SHOWN]) + more, found.latest, found.claimed)
 
