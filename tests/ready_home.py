@@ -29,7 +29,6 @@ from good_cut import good_steps, hour_before, write_advisories
 from good_drill import PREVIOUS, good_cells, good_versions
 from places import PROJECT
 
-from lens_core.adapters.audit_anchors import anchors_of
 from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.compatibility_gate import CompatibilityGate
@@ -45,6 +44,7 @@ from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.ssh_signatures import SshSigner
 from lens_core.adapters.vulnerability_gate import VulnerabilityGate
 from lens_core.advisory_bootstrap import vulnerability_gate
+from lens_core.audit_bootstrap import anchors_of
 from lens_core.config import Settings, load_settings
 from lens_core.cut import CutRequest, CutRun, CutWorld
 from lens_core.dataset_bootstrap import open_catalogue, open_dataset_digest
@@ -161,7 +161,7 @@ class ReadyHome:
         def signer() -> Signer:
             return own_key(AUDIT, key_folder(home, settings.audit.key_folder), public_folder(home))
 
-        return Trail(signer, anchors_of(settings.audit.anchors, home, 1), now=self.clock.now, person="night-job")
+        return Trail(signer, anchors_of(settings), now=self.clock.now, person="night-job")
 
     @property
     def ledger(self) -> SqlLedger:
