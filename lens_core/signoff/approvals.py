@@ -160,7 +160,7 @@ class _Desk:
         if any(blocker.code == "clock" for blocker in self.readiness.blockers):
             yield f"clock: the clock says {now:%Y-%m-%d %H:%M:%S} UTC, the audit log is further already"
         longest = self.longest
-        if self.clock - said.at > (longest or rules.approval_ttl):
+        if self.clock - said.at > min(longest or rules.approval_ttl, rules.approval_ttl):
             yield f"old: it was signed at {said.at:%Y-%m-%d %H:%M} UTC, draw up another"
         if longest is None:
             if said.expires is not None:
@@ -191,7 +191,7 @@ class _Desk:
         said = self.statement
         for blocker in self.readiness.blockers:
             if blocker.code not in _FIRST_OTHERS and not blocker.lifted:
-                yield f"evidence: {blocker}"
+                yield f"evidence: {blocker.code}: {blocker}"
         for one in self.readiness.approvals:
             if one.person == said.person and one.role is not said.role:
                 yield f"second_role: {said.person} spoke as {one.role} for this candidate, one person holds one role"

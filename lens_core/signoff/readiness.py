@@ -1,6 +1,5 @@
 """Whether a candidate may be promoted: everything that is known, put together."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from lens_core.signoff import break_glass, risk, standing
@@ -10,8 +9,6 @@ from lens_core.signoff.dossier import dossier
 from lens_core.signoff.plan import plan, timeline
 from lens_core.signoff.streak import streak
 from lens_core.signoff.words import (
-    Approval,
-    Blocker,
     Case,
     Glass,
     Readiness,
@@ -44,7 +41,7 @@ def readiness(case: Case, rules: SignoffRules, now: datetime) -> Readiness:
         state=_state({one.code for one in blockers}, nights),
         ready=all(one.lifted for one in blockers),
         blockers=blockers,
-        warnings=_warnings(case, nights, given, opened, moments, clock),
+        warnings=_warnings(case, nights, opened, moments),
         streak=nights,
         approvals=given,
         risk=assessed,
@@ -54,11 +51,6 @@ def readiness(case: Case, rules: SignoffRules, now: datetime) -> Readiness:
         dossier=signed,
         at=now,
     )
-
-
-def standing_blockers(ready: Readiness) -> tuple[Blocker, ...]:
-    """The blockers that break-glass did not lift: a candidate is ready when there is none."""
-    return tuple(one for one in ready.blockers if not one.lifted)
 
 
 def _state(codes: set[str], nights: Streak) -> State:
@@ -74,37 +66,24 @@ def _state(codes: set[str], nights: Streak) -> State:
     return State.QUALIFIED if codes & {"approvals", "people"} else State.APPROVED
 
 
-def _warnings(
-    case: Case,
-    nights: Streak,
-    given: Sequence[Approval],
-    opened: Glass | None,
-    moments: Timeline,
-    clock: datetime,
-) -> tuple[str, ...]:
+def _warnings(case: Case, nights: Streak, opened: Glass | None, moments: Timeline) -> tuple[str, ...]:
     """What does not block, and should be known."""
     said = []
     if opened and opened.active:
-        said.append(
-            f"BREAK-GLASS until {opened.until:%Y-%m-%d %H:%M} UTC by {opened.requested_by} and "
-            f"{opened.countersigned_by}: {opened.reason}"
-        )
+        two = f"{opened.requested_by} and {opened.countersigned_by}"
+        said.append(f"BREAK-GLASS until {opened.until:%Y-%m-%d %H:%M} UTC by {two}: {opened.reason}")
     said += case.reviews
-    for one in case.statements:
-        if one.fault:
-            said.append(f"{one.statement.act} by {one.statement.person} is not believed: {one.fault}")
-    if (
-        nights.passed < nights.wanted
-        and not nights.expired
-        and nights.allowed - nights.used < nights.wanted - nights.passed
-    ):
-        left = max(0, nights.allowed - nights.used)
-        said.append(f"{left} dates are left to this digest, too few for {nights.wanted - nights.passed} more nights")
+    said += [
+        f"{one.statement.act} by {one.statement.person} is not believed: {one.fault}"
+        for one in case.statements
+        if one.fault
+    ]
+    missing, left = nights.wanted - nights.passed, max(0, nights.allowed - nights.used)
+    if missing > left and not nights.expired:
+        said.append(f"{left} dates are left to this digest, too few for {missing} more nights")
     if nights.retried:
         said.append(f"run again after an ERROR: {', '.join(nights.retried)}")
     for until, what in ((moments.approvals_until, "an approval"), (moments.streak_until, "the streak")):
         if until and moments.recommended and until <= moments.recommended:
             said.append(f"{what} ends at {until:%Y-%m-%d %H:%M} UTC, before the recommended moment")
-    lapsed = [one for one in given if not one.holds and clock < one.expires]
-    said += [f"the approval of {one.person} ({one.role}) does not hold: {one.why}" for one in lapsed]
     return tuple(said)
