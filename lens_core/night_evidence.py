@@ -1,4 +1,4 @@
-"""Whether a night can be believed: its rows by the audit log, its files by their digests, its verdict by its answers."""
+"""Whether a night is believed: its rows by the audit log, its files by their digests, its verdict by its answers."""
 
 from collections.abc import Mapping
 from pathlib import Path

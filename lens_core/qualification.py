@@ -22,16 +22,15 @@ from lens_core.gates import Policy
 from lens_core.model import Answer, Candidate, NightState, Release, Verdict
 from lens_core.night_evidence import NightEvidence
 from lens_core.ports import Clock, EvidenceStore
-from lens_core.qualification_ports import AlertReader, AuditStanding, AuditView, History, NightsAndReleases, ScanStore
+from lens_core.qualification_ports import AlertReader, AuditStanding, History, NightsAndReleases, ScanStore
 from lens_core.releases import Releases
 from lens_core.risk_inputs import advisory_inputs, alerts_input, change_input, forecast_input, margin_input, trend_input
 from lens_core.scans import Scans
 from lens_core.series import Series
 from lens_core.signoff.break_glass import reviews
-from lens_core.signoff.waivers import standing_waivers, waiver_of
 from lens_core.signoff.words import Case, CutCase, DrillCase, Measured, NightCase, Recorded, Scan, SignoffRules
 from lens_core.signoff_ports import SignatureCheck, StatementLedger
-from lens_core.signoff_statements import recorded
+from lens_core.stated_waivers import read_statements, waivers_that_hold
 from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.advisory_gates import AdvisoryPolicy
 from lens_core.supply.candidate import CutRules
@@ -47,7 +46,8 @@ _LATENCIES = ("p95_ms", "p99_ms")
 class QualificationWorld:
     """The parts of the world that qualifying uses, and the rules in force.
 
-    ``policies`` are the digests of the rules, by name (see ``Case``). ``waivers`` gives the VEX file, None without one.
+    ``policies`` are the digests of the rules, by name (see ``Case``). ``audit`` verifies the audit log and never raises
+    for one that cannot be believed. ``waivers`` gives the VEX file, None without one.
     ``previous`` are the versions that a candidate must have been drilled against.
     """
 
@@ -56,7 +56,7 @@ class QualificationWorld:
     ledger: NightsAndReleases
     statements: StatementLedger
     signatures: SignatureCheck
-    audit: AuditView
+    audit: Callable[[], AuditStanding]
     alerts: AlertReader
     history: History
     store: EvidenceStore
@@ -95,7 +95,7 @@ class Qualification:
     def case(self, version: str = "") -> Case:
         """All that is known of a version now. InvalidInput for one that was never cut."""
         world, version = self._world, self.version(version)
-        now, audit = world.clock.now(), world.audit.standing()
+        now, audit = world.clock.now(), world.audit()
         cut = self._cut(version, audit)
         if cut is None:
             return self._without_cut(version, audit)
@@ -121,7 +121,7 @@ class Qualification:
 
     def rescan(self, version: str = "") -> Scan:
         """Ask the advisory sources about a cut now, and keep what they said. IntegrityError when it does not verify."""
-        audit, now = self._world.audit.standing(), self._world.clock.now()
+        audit, now = self._world.audit(), self._world.clock.now()
         cut = self._cut(self.version(version), audit)
         if cut is None or cut.faults:
             why = cut.faults[0] if cut else "there is none"
@@ -199,31 +199,18 @@ class Qualification:
         return tuple(evidence.case(night) for night in reversed(mine))
 
     def _statements(self, candidate: Candidate) -> tuple[tuple[Recorded, ...], str]:
-        """What people stated of the candidate, and why that cannot all be read: what is lost may have been a no."""
-        found: list[Recorded] = []
-        unreadable = ""
-        for kept in self._world.statements.statements(candidate.digest):
-            try:
-                found.append(recorded(kept, self._world.signatures, self._world.rules.people))
-            except IntegrityError as error:
-                unreadable = unreadable or f"statement {kept.signed.digest} cannot be read: {error.message}"
-        return tuple(found), unreadable
+        world = self._world
+        return read_statements(world.statements.statements(candidate.digest), world.signatures, world.rules)
 
     def _reviews(self, now: datetime) -> tuple[str, ...]:
-        """Open reviews of any candidate, in words."""
+        """Open reviews of any candidate, in words; a statement that cannot be read is said of its own candidate."""
         world = self._world
-        every: list[Recorded] = []
-        for kept in world.statements.statements():
-            try:
-                every.append(recorded(kept, world.signatures, world.rules.people))
-            except IntegrityError:
-                continue  # said of its own candidate
+        every, _ = read_statements(world.statements.statements(), world.signatures, world.rules)
         return tuple(one.words(now) for one in reviews(every, world.rules) if one.open)
 
     def _scans(self, release: Release, statements: Sequence[Recorded], audit: AuditStanding, now: datetime) -> Scans:
-        world, candidate = self._world, str(release.candidate.digest)
+        world = self._world
         later = max(now, audit.newest_at) if audit.newest_at else now
-        waived = standing_waivers(statements, candidate, release.cut_by, world.rules, later)
         return Scans(
             releases=world.releases,
             ledger=world.ledger,
@@ -233,7 +220,7 @@ class Qualification:
             vex=world.waivers,
             policy=world.advisories,
             home=world.home,
-            stated=tuple(waiver_of(one.statement) for one in waived),
+            stated=waivers_that_hold(statements, release, world.rules, later),
             claimed=audit.claimed,
         )
 
@@ -248,7 +235,7 @@ class Qualification:
         return (
             *self._of_latencies(),
             margin_input(_newest_answers(nights, world.rules.slices)),
-            alerts_input(world.alerts.open_alerts()),
+            alerts_input(world.alerts.alerts() if world.alerts.watches() else None),
             change_input(before.version if before else "", lines),
             *advisory_inputs(look),
         )

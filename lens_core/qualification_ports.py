@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from lens_core.alerts import Alert
-from lens_core.model import Digest
-from lens_core.ports import Ledger
 from lens_core.cut_ports import ReleaseLedger
+from lens_core.model import Digest
+from lens_core.monitor_ports import Watches
+from lens_core.ports import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,6 @@ class NightsAndReleases(Ledger, ReleaseLedger, Protocol):
     """Both halves of one ledger."""
 
 
-class AuditView(Protocol):
-    """Verifies the audit log, as ``lens audit verify`` does."""
-
-    def standing(self) -> AuditStanding:
-        """What it found; never raises for a log that cannot be believed."""
-
-
 class ScanStore(Protocol):
     """Keeps what advisory sources said between nights."""
 
@@ -41,14 +35,17 @@ class ScanStore(Protocol):
         """Keep reports by name, whole or not at all, under the digest of them all."""
 
     def read(self, candidate: Digest, digest: str) -> Mapping[str, bytes]:
-        """Read them back; IntegrityError when they are not there."""
+        """Read them back; IntegrityError when they are not there, or others."""
 
 
 class AlertReader(Protocol):
-    """The live monitor's alerts."""
+    """What the live monitor remembers."""
 
-    def open_alerts(self) -> Sequence[Alert] | None:
-        """Those that are open; None when nothing was ever watched."""
+    def watches(self) -> Watches:
+        """Everything that was ever watched."""
+
+    def alerts(self, *, also_resolved: bool = ...) -> Sequence[Alert]:
+        """Open alerts, newest first."""
 
 
 class History(Protocol):

@@ -347,8 +347,10 @@ def make_ready_home(folder: Path, now: datetime | None = None) -> ReadyHome:
     ready = ReadyHome(folder, FakeClock(now or SystemClock().now()))
     lay_out(ready)
     [first, *_] = ready.days()
-    with ready.at(datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(hours=12)):
+    noon = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(hours=12)
+    with ready.at(noon - timedelta(hours=1)):
         ready.cut(EARLIER)
+    with ready.at(noon):
         _commit(ready.project, "lens_core/b.py", "TWO = 2\n")
         ready.cut(VERSION)
         ready.drill(VERSION)
