@@ -142,8 +142,8 @@ class _Desk:
         if not said.reason.strip():
             yield f"reason: {act} needs a reason"
         if bool(said.refers) is not (act in {Act.REVOKE, Act.COUNTERSIGN, Act.REVIEW}):
-            wanted = "nothing" if said.refers else "the statement that it is about"
-            yield f"refers: {act} refers to {wanted}, saw {said.refers or 'nothing'}"
+            wanted = "nothing" if said.refers else "a statement"
+            yield f"refers: expected {act} to refer to {wanted}, saw {said.refers or 'nothing'}"
         if act is Act.WAIVE:
             if fault := waivers.fault_of(said, self.clock):
                 yield f"waived: {fault}"
@@ -201,8 +201,8 @@ class _Desk:
     def _revoke(self) -> Iterator[str]:
         target = self._referred()
         if target is None:
-            return
-        if target.statement.act not in standing.REVOCABLE:
+            yield f"refers: no statement on this candidate is {self.statement.refers or 'named'}"
+        elif target.statement.act not in standing.REVOCABLE:
             final = "is final for this digest" if target.statement.act is Act.REJECT else "cannot be taken back"
             yield f"final: {target.statement.act} {final}"
         elif target.statement.person != self.statement.person:
@@ -219,8 +219,9 @@ class _Desk:
                 yield f"double: {one.statement.person} asked for it already ({one.digest})"
 
     def _countersign(self) -> Iterator[str]:
-        target = self._referred(Act.BREAK_GLASS)
-        if target is None:
+        target = self._referred()
+        if target is None or target.statement.act is not Act.BREAK_GLASS:
+            yield f"refers: nobody asked for break-glass on this candidate by {self.statement.refers or 'any name'}"
             return
         if target.statement.person == self.statement.person:
             yield "second_person: whoever asks for break-glass does not grant it"
@@ -244,17 +245,9 @@ class _Desk:
         elif said.person in {found.requested_by, found.countersigned_by}:
             yield "third_person: whoever opened break-glass does not review it"
 
-    def _referred(self, *acts: Act) -> Recorded | None:
-        """The statement that is referred to, if there is one of these acts (any, if none are named)."""
-        wanted = acts or tuple(Act)
-        return next(
-            (
-                one
-                for one in self.case.statements
-                if one.digest == self.statement.refers and one.statement.act in wanted
-            ),
-            None,
-        )
+    def _referred(self) -> Recorded | None:
+        """The statement that is referred to."""
+        return next((one for one in self.case.statements if one.digest == self.statement.refers), None)
 
     @property
     def clock(self) -> datetime:

@@ -137,7 +137,7 @@ def _people(case: Case, cut_by: str | None, rules: SignoffRules) -> Iterator[Blo
     name_them = "name them in [[signoff.people]] of lens.toml"
     if not case.policies.get("signoff"):
         yield Blocker("people", "there are no rules of sign-offs to judge by", _OPERATOR, "put [signoff] back")
-    if cut_by == "":
+    if cut_by is not None and not people.cutter(cut_by):
         yield Blocker(
             "people", "who cut the candidate is not known, so nobody can be told apart", _RELEASE, "cut again"
         )

@@ -14,14 +14,19 @@ def person_named(rules: SignoffRules, name: str) -> Person | None:
     return next((person for person in rules.people if person.name == name), None)
 
 
+def cutter(cut_by: str) -> frozenset[str]:
+    """Every name of who cut a candidate, from ``Name <address>``; none when that says nothing."""
+    name, _, address = cut_by.partition("<")
+    return frozenset({_plain(name), _plain(address), _plain(cut_by)} - {""})
+
+
 def did_cut(person: Person, cut_by: str) -> bool:
-    """Whether ``person`` is who cut the candidate: ``Name <address>``, either of which is enough. Case does not matter.
+    """Whether ``person`` is who cut the candidate, by name or address. Case does not matter.
 
     Nobody can be told apart from a cutter who is not known, so then it is true of everyone (first law).
     """
-    name, _, address = cut_by.partition("<")
-    cutter = {_plain(name), _plain(address.rstrip("> ")), _plain(cut_by)} - {""}
-    return not cutter or not cutter.isdisjoint({_plain(known) for known in (person.name, *person.emails)})
+    names = cutter(cut_by)
+    return not names or not names.isdisjoint({_plain(known) for known in (person.name, *person.emails)})
 
 
 def eligible(rules: SignoffRules, role: Role, cut_by: str | None) -> tuple[Person, ...]:
@@ -62,4 +67,4 @@ def _best(
 
 
 def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    return unicodedata.normalize("NFKC", name).strip(" <>").casefold()
