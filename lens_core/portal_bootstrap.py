@@ -1,4 +1,4 @@
-"""Joins what the portal's sign-off page needs: the desk, the portal's own key, and whom the configuration names."""
+"""Joins what the portal's sign-off page needs: the desk, the portal's own key, the people, and the audit log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lens_core.adapters.clock import SystemClock
+from lens_core.audit_bootstrap import OpenAudit, audit_of
 from lens_core.config import load_settings
 from lens_core.signature_bootstrap import open_portal_signer, people
 from lens_core.signoff.words import Person
@@ -22,6 +23,7 @@ class PortalSignoff:
     signer: StatementSigner
     people: tuple[Person, ...]
     now: Callable[[], datetime]
+    audit: OpenAudit
 
 
 def open_portal_signoff(home: Path | None = None, config: Path | None = None) -> PortalSignoff:
@@ -32,4 +34,5 @@ def open_portal_signoff(home: Path | None = None, config: Path | None = None) ->
         signer=open_portal_signer(settings.home, settings.config),
         people=people(settings),
         now=SystemClock().now,
+        audit=audit_of(settings),
     )

@@ -16,6 +16,8 @@ import pandas as pd
 import streamlit as st
 
 from lens_core import bootstrap, candidates_bootstrap, portal_bootstrap
+from lens_core.audit import Entry
+from lens_core.audit_verification import AuditVerification
 from lens_core.candidates import Candidates, Cut, Inventory, Known
 from lens_core.drills.reader import DrillVerification
 from lens_core.errors import InvalidInput, LensError
@@ -261,7 +263,21 @@ def reviews() -> tuple[Review, ...]:
     return desk().reviews()
 
 
+@st.cache_resource(ttl=_READY_S, max_entries=1, show_spinner="Verifying the audit log")
+def audit() -> AuditVerification:
+    """What verifying the audit log gave."""
+    return _signoff().audit.verify()
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=16, show_spinner=False)
+def entries(subject: str, last: int) -> tuple[Entry, ...]:
+    """The newest entries of the audit log on a candidate, oldest first."""
+    return _signoff().audit.entries(last, subject)
+
+
 def forget_standing() -> None:
     """Read anew what a statement changes."""
+    audit.clear()
+    entries.clear()
     _kept_standing.clear()
     reviews.clear()

@@ -17,7 +17,7 @@ _OUTCOMES = {
 }
 
 
-def outcome() -> None:
+def _outcome() -> None:
     """Say what came of the last click."""
     told = signing.take_outcome()
     if told is None:
@@ -32,6 +32,7 @@ def show(standing: Standing) -> None:
     """Draw the forms, or say what is missing before somebody can use them."""
     readiness = standing.readiness
     st.subheader("Your word", anchor="word")
+    _outcome()
     providers = signing.providers()
     if not providers:
         st.markdown(
@@ -161,7 +162,7 @@ def _unmet(
 def _about(title: str, dossier: Dossier) -> None:
     st.html(
         f"<p><strong>{escape(title)}</strong></p>"
-        f"<p>You sign dossier <code class='lens-digest'>{dossier.digest}</code>, and nothing else: "
+        f"<p class='lens-links'>You sign dossier <code class='lens-digest'>{dossier.digest}</code>, and nothing else: "
         f"<a href='#dossier'>what is in it</a>.</p>"
     )
 

@@ -5,11 +5,14 @@ from html import escape
 
 import streamlit as st
 
+from lens_core import signoff_views
+from lens_core.errors import LensError
 from lens_core.model import Verdict
 from lens_core.signoff.words import Glass, Level, Readiness, Recorded, Streak
 from lens_core.views import OPEN, VERDICT_SYMBOLS
 from portal import reading, sign_forms, signoff_tables, tables
 
+_ENTRIES = 20
 _LEVELS = {Level.LOW: "PASS", Level.MEDIUM: "INCONCLUSIVE", Level.HIGH: "FAIL"}
 
 
@@ -28,7 +31,6 @@ def show() -> None:
         st.html("<a href='signoff'>Show the newest candidate</a>")
         return
     chosen = st.selectbox("Candidate", versions, key="candidate", bind="query-params", help="The newest comes first.")
-    sign_forms.outcome()
     standing = reading.standing(chosen)
     readiness = standing.readiness
     _headline(readiness)
@@ -41,6 +43,7 @@ def show() -> None:
     _timeline(readiness)
     _dossier(readiness)
     _statements(standing.case.statements)
+    _audit(readiness.candidate)
     _verify_yourself(chosen)
 
 
@@ -56,7 +59,7 @@ def _headline(readiness: Readiness) -> None:
         verdict, what = Verdict.PASS.name, f"{version} may be promoted"
         said = "All evidence is there and verifies, and four people have approved it."
     words = f"State: <strong>{readiness.state.value}</strong>. {escape(said)}"
-    when = f"Verified {signoff_tables.moment(readiness.at)}, candidate {tables.short_digest(readiness.candidate)}."
+    when = f"Verified {signoff_views.moment(readiness.at)}, candidate {tables.short_digest(readiness.candidate)}."
     st.html(tables.headline(verdict, f"{VERDICT_SYMBOLS[verdict]} {what}", (words, when), 2))
 
 
@@ -75,8 +78,8 @@ def _glass(glass: Glass | None) -> None:
                 ("Asked for by", escape(glass.requested_by)),
                 ("Granted by", escape(glass.countersigned_by or "nobody")),
                 ("Why", escape(glass.reason)),
-                ("From", signoff_tables.moment(glass.since)),
-                ("Until", signoff_tables.moment(glass.until)),
+                ("From", signoff_views.moment(glass.since)),
+                ("Until", signoff_views.moment(glass.until)),
                 ("Review", escape(glass.review or "none")),
             )
         )
@@ -85,7 +88,7 @@ def _glass(glass: Glass | None) -> None:
 
 def _blockers(readiness: Readiness) -> None:
     if readiness.blockers:
-        frame = signoff_tables.blockers_frame(readiness.blockers)
+        frame = signoff_views.blockers_frame(readiness.blockers)
         st.html(tables.frame_table(frame, "What is missing, and who can give it"))
     if readiness.warnings:
         st.html(tables.notes("Also worth knowing", readiness.warnings))
@@ -93,7 +96,7 @@ def _blockers(readiness: Readiness) -> None:
 
 def _approvals(readiness: Readiness) -> None:
     st.subheader("Approvals", anchor="approvals")
-    frame = signoff_tables.approvals_frame(readiness)
+    frame = signoff_views.approvals_frame(readiness)
     st.html(tables.frame_table(frame, "Four roles, four people, none of whom cut the candidate"))
 
 
@@ -104,7 +107,7 @@ def _streak(streak: Streak) -> None:
         ("Dates used", f"{streak.used} of {streak.allowed}" + (", <strong>expired</strong>" if streak.expired else "")),
         ("Nights that count", ", ".join(map(_night_link, streak.nights)) or "none"),
         ("Run again after an ERROR", ", ".join(map(_night_link, streak.retried)) or "none"),
-        ("Last night ended", signoff_tables.moment(streak.ended_at, "not yet")),
+        ("Last night ended", signoff_views.moment(streak.ended_at, "not yet")),
     ]
     if streak.broken_by:
         rows.append(("Broken by", escape(streak.broken_by)))
@@ -125,13 +128,14 @@ def _risk(readiness: Readiness) -> None:
     title = f"{VERDICT_SYMBOLS[verdict]} {risk.level.name.lower()} risk ({risk.score:.2f} of 1)"
     st.html(tables.headline(verdict, title, (escape(risk.reason),), 4))
     if risk.factors:
-        frame = signoff_tables.factors_frame(risk)
+        frame = signoff_views.factors_frame(risk)
         st.html(tables.frame_table(frame, "Factors of the risk, the heaviest first", numbers=("adds",)))
 
 
 def _timeline(readiness: Readiness) -> None:
     st.subheader("When and how", anchor="plan")
-    st.html(tables.facts_list(signoff_tables.timeline_rows(readiness.timeline)))
+    moments = signoff_views.timeline_lines(readiness.timeline)
+    st.html(tables.facts_list((name.capitalize(), escape(words)) for name, words in moments))
     plan = readiness.plan
     if plan is None:
         st.markdown("There is no plan: none is made for a candidate whose risk is high or not known.")
@@ -159,7 +163,31 @@ def _statements(recorded: Sequence[Recorded]) -> None:
     st.html(tables.frame_table(frame, "What people stated about this candidate, newest first"))
 
 
+def _audit(candidate: str) -> None:
+    st.subheader("Audit log", anchor="audit")
+    try:
+        found, entries = reading.audit(), reading.entries(candidate, _ENTRIES)
+    except LensError as error:
+        st.html(tables.paragraph(f"The log cannot be read, so nothing is believed of it: {error.message}"))
+        return
+    rows = (
+        ("Stands", "<strong>✓ as it was written</strong>" if found.stands else "<strong>✕ it does not verify</strong>"),
+        ("Entries", f"{found.entries:,}"),
+        ("Head", f"<code class='lens-digest'>{escape(found.head)}</code>"),
+        ("Newest entry", signoff_views.moment(found.latest, "none")),
+        ("Head kept elsewhere", f"up to entry {found.anchored:,}" if found.anchored else "nowhere"),
+    )
+    st.html(tables.facts_list(rows))
+    faults = [*found.faults, *found.mismatches.values()]
+    if faults:
+        st.html(tables.notes("What is wrong with it", faults[:_ENTRIES]))
+    if found.warnings:
+        st.html(tables.notes("Warnings", found.warnings))
+    frame = signoff_tables.entries_frame(entries)
+    st.html(tables.frame_table(frame, f"The newest entries on this candidate, at most {_ENTRIES}"))
+
+
 def _verify_yourself(version: str) -> None:
     st.subheader("Verify it yourself", anchor="verify")
-    st.markdown("Nobody has to believe this page; the command line recomputes all of it, and the log of who did what:")
+    st.markdown("Nobody has to believe this page; the command line recomputes all of it from the files and the ledger:")
     st.code(f"lens check-signoff {version}\nlens approvals {version}\nlens audit verify", language="bash")

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from lens_core.adapters.keys import PrivateKeySigner
 from lens_core.adapters.portal_signatures import PortalSigner
+from lens_core.audit_bootstrap import OpenAudit
 from lens_core.portal_bootstrap import PortalSignoff
 from lens_core.signoff.words import Act, Person, Recorded, Role, SignoffRules
 from lens_core.signoff_desk import SignoffDesk
@@ -45,7 +46,8 @@ class Stand:
 
     def opened(self) -> PortalSignoff:
         """What the bootstrap would give."""
-        return PortalSignoff(self.desk, self.signer, self.people, self.room.clock.now)
+        audit = OpenAudit(self.room.file.parent, ())
+        return PortalSignoff(self.desk, self.signer, self.people, self.room.clock.now, audit)
 
     @property
     def held(self) -> tuple[Recorded, ...]:

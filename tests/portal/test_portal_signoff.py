@@ -1,5 +1,6 @@
 """The page of sign-off without a browser, before a real desk: what it says, and that a click is one statement."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -76,6 +77,22 @@ def test_four_people_in_four_roles_make_it_ready(stand: Stand) -> None:
     assert text.count("✓ holds") == len(Role)
     assert {one.statement.role for one in stand.held} == set(Role)
     assert all(one.method is Method.PORTAL and not one.fault for one in stand.held)
+
+
+def test_the_audit_log_is_shown_with_its_head_and_what_happened_to_the_candidate(stand: Stand) -> None:
+    """Who looks sees how long the log is, its head, whether it verifies, and who did what to this candidate."""
+    give(stand.page(BOB), Act.APPROVE)
+    text = text_of(stand.page())
+    found = reading.audit()
+    assert found.head in text
+    assert "✓ as it was written" in text
+    assert "statement.approve" in text
+    with sqlite3.connect(stand.room.file) as ledger:
+        [content] = ledger.execute("SELECT content FROM audit_entry WHERE number = 2").fetchone()
+        ledger.execute("UPDATE audit_entry SET content = ? WHERE number = 2", (content.replace(b"bob", b"bot"),))
+    text = text_of(stand.page())
+    assert "✕ it does not verify" in text
+    assert "✓ as it was written" not in text
 
 
 def test_what_breaks_the_evidence_is_said(stand: Stand) -> None:
