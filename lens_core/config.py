@@ -8,8 +8,9 @@ single values of the tables.
 import hashlib
 import json
 import tomllib
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -20,6 +21,7 @@ from lens_core.gates import Bound, Gate, Policy
 from lens_core.model import Digest
 from lens_core.places import config_file, home_folder
 from lens_core.rounds import LatencyRules
+from lens_core.signoff.words import FactorRule, Person, PlanRule, Role, SignoffRules, Stage
 from lens_core.supply import canonical
 from lens_core.supply.candidate import CutRules
 from lens_core.supply.words import Severity
@@ -246,6 +248,137 @@ class DrillSettings(_Table):
         return DrillRules(**self.model_dump(exclude={"step_timeout_s", "cell_timeout_s"}))
 
 
+class PersonSettings(_Table):
+    """One ``[[signoff.people]]`` table; see ``Person``."""
+
+    name: str = Field(min_length=1)
+    roles: tuple[Role, ...] = ()
+    emails: tuple[str, ...] = ()
+
+
+class FactorSettings(_Table):
+    """One ``[[signoff.factors]]`` table; see ``FactorRule``."""
+
+    name: str
+    weight: PositiveFloat
+    medium_at: float = Field(allow_inf_nan=False)
+    high_at: float = Field(allow_inf_nan=False)
+    mitigation: str = Field(min_length=1)
+    decisive: bool = False
+    without_data: Literal["medium", "high"] = "medium"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.medium_at > self.high_at:
+            raise ValueError(f"factor {self.name}: medium_at is above high_at")
+        return self
+
+
+class StageSettings(_Table):
+    """One stage of a plan."""
+
+    percent: float = Field(gt=0, le=100)
+    soak_minutes: float = Field(ge=0, allow_inf_nan=False)
+
+
+class PlanSettings(_Table):
+    """``[signoff.plans.<risk>]``: what a risk makes of the rollout."""
+
+    stages: tuple[StageSettings, ...] = Field(min_length=1)
+    watch_hours: PositiveFloat
+
+    @model_validator(mode="after")
+    def _to_all(self) -> Self:
+        percents = [stage.percent for stage in self.stages]
+        if percents != sorted(set(percents)) or percents[-1] != 100:  # noqa: PLR2004  (all of the traffic)
+            raise ValueError("stages must rise, and end at 100 percent")
+        return self
+
+    def rule(self) -> PlanRule:
+        """The plan as the pure core knows it."""
+        stages = tuple(Stage(one.percent, timedelta(minutes=one.soak_minutes)) for one in self.stages)
+        return PlanRule(stages, timedelta(hours=self.watch_hours))
+
+
+class SignoffSettings(_Table):
+    """``[signoff]``: who must agree, on what, and for how long it holds; see ``SignoffRules``."""
+
+    nights: int = Field(ge=1)
+    max_nights: int = Field(ge=1)
+    max_streak_age_days: PositiveFloat
+    grace_hours: float = Field(ge=0, allow_inf_nan=False)
+    recommended_after_hours: float = Field(ge=0, allow_inf_nan=False)
+    approval_hours: Annotated[float, Field(gt=0, le=72)]
+    scan_hours: PositiveFloat
+    break_glass_minutes: Annotated[float, Field(gt=0, le=60)]
+    review_days: PositiveFloat
+    clock_skew_s: float = Field(ge=0, allow_inf_nan=False)
+    lifts: tuple[str, ...]
+    medium_at: Share
+    high_at: Share
+    allowed_signers: Path
+    revoked_keys: str
+    portal_signs: bool
+    people: tuple[PersonSettings, ...]
+    factors: tuple[FactorSettings, ...] = Field(min_length=1)
+    plans: dict[Literal["low", "medium"], PlanSettings]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.nights > self.max_nights:
+            raise ValueError("nights is above max_nights")
+        if self.medium_at > self.high_at:
+            raise ValueError("medium_at is above high_at")
+        if {"low", "medium"} - self.plans.keys():
+            raise ValueError("plans must say what low and medium risk make of the rollout")
+        for what, names in (
+            ("person", [person.name for person in self.people]),
+            ("address", [email.casefold() for person in self.people for email in person.emails]),
+            ("factor", [factor.name for factor in self.factors]),
+        ):
+            if len(names) != len(set(names)):
+                raise ValueError(f"a {what} is named twice")
+        return self
+
+    @property
+    def digest(self) -> Digest:
+        """Digest of the whole table: an approval is bound to it."""
+        record = canonical.encode(self.model_dump(mode="json"))
+        return Digest("sha256:" + hashlib.sha256(record).hexdigest())
+
+    def rules(self, slices: tuple[str, ...]) -> SignoffRules:
+        """The rules as the pure core knows them; a night must be of all ``slices``."""
+        return SignoffRules(
+            nights=self.nights,
+            max_nights=self.max_nights,
+            max_streak_age=timedelta(days=self.max_streak_age_days),
+            grace=timedelta(hours=self.grace_hours),
+            recommended_after=timedelta(hours=self.recommended_after_hours),
+            approval_ttl=timedelta(hours=self.approval_hours),
+            scan_ttl=timedelta(hours=self.scan_hours),
+            break_glass_ttl=timedelta(minutes=self.break_glass_minutes),
+            review_within=timedelta(days=self.review_days),
+            clock_skew=timedelta(seconds=self.clock_skew_s),
+            lifts=self.lifts,
+            factors=tuple(FactorRule(**factor.model_dump()) for factor in self.factors),
+            medium_at=self.medium_at,
+            high_at=self.high_at,
+            plans={risk: plan.rule() for risk, plan in self.plans.items()},
+            people=tuple(Person(one.name, one.roles, one.emails) for one in self.people),
+            slices=slices,
+            digest=str(self.digest),
+        )
+
+
+class AuditSettings(_Table):
+    """``[audit]``: where the head of the audit log is kept outside of the database."""
+
+    anchors: tuple[str, ...]
+    every_s: PositiveFloat
+    timeout_s: PositiveFloat
+    key_folder: str
+
+
 class Settings(BaseSettings):
     """Everything that Lens is told from outside."""
 
@@ -262,6 +395,8 @@ class Settings(BaseSettings):
     monitor: MonitorSettings
     cut: CutSettings
     drill: DrillSettings
+    signoff: SignoffSettings
+    audit: AuditSettings
     home: Path = Path("data/home")
     # Named in the environment only; accepted here so that LENS_CONFIG is no unknown setting.
     config: Path = Path("lens.toml")

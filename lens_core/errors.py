@@ -5,9 +5,12 @@
     LensError(message, hint)
     ├── InvalidInput      the caller must change the request       exit 2
     ├── Refused           policy says no; carries ``blockers``     exit 3
-    │   └── Conflict      somebody else holds it, or did it first
+    │   ├── Conflict      somebody else holds it, or did it first
+    │   ├── NotReady      evidence is missing
+    │   └── SignoffRefused  a statement that does not count
     ├── Unavailable       the world failed; trying again may help  exit 4
     └── IntegrityError    evidence does not match its digest       exit 5
+        └── BrokenChain   the audit log is not what was written
 
 A failed gate is no exception: it is an Answer (``lens_core.model``). Adapters translate foreign
 exceptions with ``raise … from``; nothing above them names another library's errors.
@@ -50,6 +53,14 @@ class Conflict(Refused):
     """Somebody else holds what was asked for, or has done it already."""
 
 
+class NotReady(Refused):
+    """Evidence is missing or does not pass; ``blockers`` names all of it."""
+
+
+class SignoffRefused(Refused):
+    """A statement that does not count: who signed it, what it is about, or when, is not what it must be."""
+
+
 class Unavailable(LensError):
     """The world failed (network, process, disk); trying again may help."""
 
@@ -60,3 +71,7 @@ class IntegrityError(LensError):
     """Bytes do not match the digest that they are bound to."""
 
     exit_code = 5
+
+
+class BrokenChain(IntegrityError):
+    """The audit log is not what was written."""

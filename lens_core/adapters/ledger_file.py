@@ -10,13 +10,13 @@ from sqlalchemy import Engine, event, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel, create_engine
 
-from lens_core.adapters import alert_rows, night_rows
+from lens_core.adapters import alert_rows, audit_rows, night_rows, signoff_rows
 from lens_core.errors import InvalidInput, Unavailable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of a table; there is no migration yet, so another one is refused."""
 
-ROWS = (alert_rows, night_rows)
+ROWS = (alert_rows, audit_rows, night_rows, signoff_rows)
 """Where the tables stand. Nights and alerts share one file: whichever is opened first makes all of them."""
 
 

@@ -58,6 +58,7 @@ class NightRow(SQLModel, table=True):
     opened_at: datetime
     closed_at: datetime | None
     report_drawn: bool = False
+    fence: int = 0
 
 
 class MeasurementRow(SQLModel, table=True):
