@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 # Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
@@ -10,6 +11,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
+_config = tempfile.TemporaryDirectory(prefix="lens-tests-config-")
+os.environ["XDG_CONFIG_HOME"] = _config.name
 
 # Fakes and builders are shared by folders that are no packages.
 sys.path.insert(0, str(Path(__file__).parent))
