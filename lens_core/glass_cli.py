@@ -10,7 +10,7 @@ from lens_core.documents import json_text
 from lens_core.errors import InvalidInput
 from lens_core.signoff.words import Act, Glass, Readiness
 from lens_core.signoff_bootstrap import open_signoff
-from lens_core.signoff_cli import Agent, Hand, Json, Key, Me, Reason, RoleOption, Version, Yes, statements_table
+from lens_core.signoff_cli import Agent, Hand, Json, Key, Me, Reason, RoleOption, Version, Yes
 from lens_core.signoff_desk import Asked
 
 glass_app = typer.Typer(
@@ -94,7 +94,8 @@ def glass_show(version: Version = "", *, as_json: Json = False) -> None:
     if reviews:
         out.print()
         out.print("open reviews:", style="bold")
-        out.print(statements_table(list(reviews)))
+    for review in reviews:
+        out.print(f"  {review.words(readiness.at)}", markup=False, soft_wrap=True)
 
 
 def _request(readiness: Readiness) -> str:
