@@ -255,9 +255,13 @@ class ReadyHome:
         before = self.clock.moment
         self.clock.moment = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
         try:
-            return self.lens().nightly_validation(NightRequest(_MINUTES, version=version))
+            return self.lens().nightly_validation(self.request(version))
         finally:
             self.clock.moment = before
+
+    def request(self, version: str = VERSION) -> NightRequest:
+        """What a night of a version is asked to do."""
+        return NightRequest(_MINUTES, version=version)
 
     def lens(self) -> Lens:
         """The service that nights run in: only builds, corpora, load and notebooks are fakes."""

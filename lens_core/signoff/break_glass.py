@@ -15,7 +15,8 @@ NEVER_LIFTED = frozenset({"cut", "scan", "expired", "rejected", "audit", "clock"
 class Review:
     """The look at a use of break-glass that somebody else owes until ``due``; ``closed_by`` is empty while it is open.
 
-    Break-glass itself holds from ``since`` to ``until``, if nothing ends it before. ``request`` and ``countersign`` are the digests of the two statements; a review refers to either.
+    Break-glass itself holds from ``since`` to ``until``, if nothing ends it before. ``request`` and ``countersign`` are
+    the digests of the two statements; a review refers to either.
     """
 
     version: str
