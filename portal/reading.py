@@ -3,7 +3,7 @@
 A closed night never changes, so what was read of it is kept; the list of nights and an open night
 are read anew after some seconds. A candidate is verified again when its files, its drills, the trusted keys or
 the ledger's memory of it changed, and every hour, because bytes may go bad without a trace. Whether a candidate
-may be promoted is kept for seconds only, for others decide on it elsewhere; whoever signs here is shown it anew.
+may be promoted is told anew whenever the audit log got longer, and every few seconds, because files may change too.
 """
 
 from collections.abc import Sequence
@@ -249,7 +249,7 @@ def now() -> datetime:
 
 def standing(version: str) -> Standing:
     """Where a version stands, and who may state what on it."""
-    return _kept_standing(_config_stamp(), version)
+    return _kept_standing(_ledger_stamp(), version)
 
 
 @st.cache_resource(ttl=_READY_S, max_entries=16, show_spinner="Verifying everything that it rests on")
@@ -257,27 +257,39 @@ def _kept_standing(stamp: str, version: str) -> Standing:  # noqa: ARG001  (part
     return desk().standing(version)
 
 
-@st.cache_data(ttl=_READY_S, show_spinner=False)
 def reviews() -> tuple[Review, ...]:
     """Every use of break-glass that nobody has reviewed, of any candidate, oldest first."""
+    return _kept_reviews(_ledger_stamp())
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=1, show_spinner=False)
+def _kept_reviews(stamp: str) -> tuple[Review, ...]:  # noqa: ARG001  (part of the key)
     return desk().reviews()
 
 
-@st.cache_resource(ttl=_READY_S, max_entries=1, show_spinner="Verifying the audit log")
 def audit() -> AuditVerification:
     """What verifying the audit log gave."""
+    return _kept_audit(_ledger_stamp())
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=1, show_spinner="Verifying the audit log")
+def _kept_audit(stamp: str) -> AuditVerification:  # noqa: ARG001  (part of the key)
     return _signoff().audit.verify()
 
 
-@st.cache_resource(ttl=_READY_S, max_entries=16, show_spinner=False)
 def entries(subject: str, last: int) -> tuple[Entry, ...]:
     """The newest entries of the audit log on a candidate, oldest first."""
     return _signoff().audit.entries(last, subject)
 
 
+def _ledger_stamp() -> str:
+    """What changes whenever somebody states something, a night closes, or ``lens.toml`` is another."""
+    newest = _signoff().audit.entries(1)
+    return f"{_config_stamp()} {newest[-1].number if newest else 0}"
+
+
 def forget_standing() -> None:
     """Read anew what a statement changes."""
-    audit.clear()
-    entries.clear()
+    _kept_audit.clear()
     _kept_standing.clear()
-    reviews.clear()
+    _kept_reviews.clear()

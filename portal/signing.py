@@ -1,12 +1,14 @@
 """How a click becomes one signed statement. Who may state what is the desk's decision, whatever a page shows.
 
 A form remembers the dossier that was drawn beside it: a click signs that one or nothing. What was signed for a form is
-kept with it, so that a double click, or a second try after a failure, records the same statement once.
+kept with it, so that a double click, or a second try after a failure, records the same statement once. Two quick
+clicks run in two threads at once, so it is kept for all threads, behind a lock.
 """
 
 import secrets
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -19,7 +21,8 @@ from portal import reading
 from portal.identity import Visitor, recognise
 
 _METADATA = "/.well-known/openid-configuration"
-_SIGNED, _OUTCOME = "signoff.signed", "signoff.outcome"
+_OUTCOME = "signoff.outcome"
+_KEPT_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,20 @@ class Outcome:
     recorded: bool | None
     words: str
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What was signed for one form, by what was filled in, and what came of it once that was recorded."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    signed: dict[tuple[object, ...], Signed] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+
+@st.cache_resource(ttl=_KEPT_S, max_entries=10_000, show_spinner=False)
+def _sent(key: str) -> _Sent:  # noqa: ARG001  (one for each key)
+    return _Sent()
 
 
 def providers() -> dict[str, str]:
@@ -70,7 +87,7 @@ def drawn(act: Act, dossier: Dossier) -> Drawn:
     """The form for ``act``: the one of before as long as the dossier is the same and nothing was recorded with it."""
     slot = f"signoff.form.{act}.{dossier.version}"
     kept = st.session_state.get(slot)
-    if isinstance(kept, Drawn) and kept.dossier == dossier and kept.key not in _recorded_keys():
+    if isinstance(kept, Drawn) and kept.dossier == dossier and _sent(kept.key).outcome is None:
         return kept
     fresh = Drawn(f"signoff.{secrets.token_hex(8)}", act, dossier)
     st.session_state[slot] = fresh
@@ -85,22 +102,22 @@ def take_outcome() -> Outcome | None:
 
 def submit(form: Drawn) -> None:
     """Sign and record what was filled into ``form``: the callback of its button."""
-    try:
-        st.session_state[_OUTCOME] = _record(form)
-    except Refused as error:
-        _forget(form)  # what is tried again is another statement, of another time
-        st.session_state[_OUTCOME] = Outcome(recorded=False, words=error.message, reasons=error.blockers)
-    except LensError as error:
-        recorded = False if isinstance(error, InvalidInput) else None
-        hint = (error.hint,) if error.hint else ()
-        st.session_state[_OUTCOME] = Outcome(recorded, error.message, hint)
-    finally:
-        reading.forget_standing()
+    sent = _sent(form.key)
+    with sent.lock:
+        try:
+            sent.outcome = sent.outcome or _record(form, sent)
+            told = sent.outcome
+        except Refused as error:
+            sent.signed.clear()  # what is tried again is another statement, of another time
+            told = Outcome(recorded=False, words=error.message, reasons=error.blockers)
+        except LensError as error:
+            hint = (error.hint,) if error.hint else ()
+            told = Outcome(False if isinstance(error, InvalidInput) else None, error.message, hint)
+    st.session_state[_OUTCOME] = told
+    reading.forget_standing()
 
 
-def _record(form: Drawn) -> Outcome:
-    if form.key in _recorded_keys():  # the second of a double click
-        return Outcome(recorded=True, words="This form was recorded already, once.")
+def _record(form: Drawn, sent: _Sent) -> Outcome:
     state = st.session_state
     reason = str(state.get(form.field("reason")) or "").strip()
     if not reason:
@@ -108,12 +125,10 @@ def _record(form: Drawn) -> Outcome:
     if form.act is Act.REJECT and not state.get(form.field("final")):
         raise InvalidInput("a rejection is final for this digest", "tick that you know it")
     role, refers = state.get(form.field("role")), str(state.get(form.field("refers")) or "")
-    asked = (form.key, role, refers, reason)
-    kept: dict[tuple[object, ...], Signed] = state.setdefault(_SIGNED, {})
-    if asked not in kept:
-        kept[asked] = _signed(form, role, refers, reason)
-    recorded = reading.desk().record(kept[asked])
-    _recorded_keys().add(form.key)
+    asked = (role, refers, reason)
+    if asked not in sent.signed:
+        sent.signed[asked] = _signed(form, role, refers, reason)
+    recorded = reading.desk().record(sent.signed[asked])
     who = recorded.statement.person
     return Outcome(recorded=True, words=f"Recorded: {form.act} by {who}, statement {recorded.digest}.")
 
@@ -134,17 +149,6 @@ def _signed(form: Drawn, role: Role | None, refers: str, reason: str) -> Signed:
             "look at what is there now, then decide again",
         )
     return reading.portal_signer().sign(content)
-
-
-def _forget(form: Drawn) -> None:
-    kept = st.session_state.get(_SIGNED, {})
-    for asked in [asked for asked in kept if asked[0] == form.key]:
-        del kept[asked]
-
-
-def _recorded_keys() -> set[str]:
-    keys: set[str] = st.session_state.setdefault("signoff.recorded", set())
-    return keys
 
 
 def host(issuer: str) -> str:
