@@ -22,6 +22,8 @@ from portal.identity import Visitor, recognise
 
 _METADATA = "/.well-known/openid-configuration"
 _OUTCOME = "signoff.outcome"
+_Asked = tuple[str, Role | None, str, str]
+"""Person, role, the statement that is referred to, and the reason."""
 _KEPT_S = 24 * 3600
 
 
@@ -52,7 +54,7 @@ class _Sent:
     """What was signed for one form, by what was filled in, and what came of it once that was recorded."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    signed: dict[tuple[object, ...], Signed] = field(default_factory=dict)
+    signed: dict[_Asked, Signed] = field(default_factory=dict)
     outcome: Outcome | None = None
 
 
@@ -108,7 +110,6 @@ def submit(form: Drawn) -> None:
             sent.outcome = sent.outcome or _record(form, sent)
             told = sent.outcome
         except Refused as error:
-            sent.signed.clear()  # what is tried again is another statement, of another time
             told = Outcome(recorded=False, words=error.message, reasons=error.blockers)
         except LensError as error:
             hint = (error.hint,) if error.hint else ()
@@ -125,22 +126,22 @@ def _record(form: Drawn, sent: _Sent) -> Outcome:
     if form.act is Act.REJECT and not state.get(form.field("final")):
         raise InvalidInput("a rejection is final for this digest", "tick that you know it")
     role, refers = state.get(form.field("role")), str(state.get(form.field("refers")) or "")
-    asked = (role, refers, reason)
-    if asked not in sent.signed:
-        sent.signed[asked] = _signed(form, role, refers, reason)
-    recorded = reading.desk().record(sent.signed[asked])
-    who = recorded.statement.person
-    return Outcome(recorded=True, words=f"Recorded: {form.act} by {who}, statement {recorded.digest}.")
-
-
-def _signed(form: Drawn, role: Role | None, refers: str, reason: str) -> Signed:
     who = visitor()
     faults = who.faults_at(reading.now())
     if faults or who.person is None:
         raise SignoffRefused("this sign-in cannot sign", blockers=faults)
-    content = reading.desk().draft(
-        form.act, form.dossier.version, who.person.name, role, reason, refers=refers, claims=who.claims
-    )
+    asked = (who.person.name, role, refers, reason)
+    if asked not in sent.signed:
+        sent.signed[asked] = _signed(form, asked, who.claims)
+    recorded = reading.desk().record(sent.signed[asked])
+    said = f"Recorded: {form.act} by {who.person.name}, statement {recorded.digest}."
+    return Outcome(recorded=True, words=said)
+
+
+def _signed(form: Drawn, asked: _Asked, claims: Mapping[str, str] | None) -> Signed:
+    person, role, refers, reason = asked
+    version = form.dossier.version
+    content = reading.desk().draft(form.act, version, person, role, reason, refers=refers, claims=claims)
     made = statements.decode(content)
     if made.dossier != form.dossier:
         changed = ", ".join(form.dossier.changes(made.dossier))
