@@ -6,13 +6,14 @@ finds where that began. Somebody who has the key as well is shown by the heads t
 log whose end is gone: then the first bad entry is found as closely as heads were kept.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from lens_core.audit import FORMAT, GENESIS, TIME, Anchor, Entry, Kept, extended, signed_bytes
+from lens_core.audit import FORMAT, GENESIS, Anchor, Entry, Kept, extended, moment, signed_bytes
 from lens_core.audit_records import CLAIMING, claims
 from lens_core.errors import IntegrityError
 from lens_core.supply.signatures import SIGNATURE_BYTES, is_signed
@@ -20,6 +21,7 @@ from lens_core.supply.signatures import SIGNATURE_BYTES, is_signed
 _HASH_BYTES = 32
 _AT = slice(len(b'{"at":"'), len(b'{"at":"2026-11-24T02:00:00.000000Z'))  # the first member of canonical bytes
 _WHAT = b',"what":"'  # followed by texts only, where a quote is escaped: the last one is the member's
+_LINK = b',"format":"%b","number":%%d,"previous":"%%b","record":"' % FORMAT.encode()
 _CLAIMING = tuple(name.encode() for name in CLAIMING)
 
 
@@ -85,37 +87,38 @@ class _Chain:
         self.runs: list[tuple[int, str]] = []  # the first entry of each stretch that one key signed
         self._heads, self._signatures = bytearray(), bytearray()  # 96 bytes an entry: a million fits in memory
         self._latest = b""
+        self._key: str | None = None
 
     def add(self, kept: Kept) -> None:
-        """Follow one entry, or say in ``broken`` why it does not follow."""
-        number = self.count + 1
-        content = kept.content
-        link = f',"format":"{FORMAT}","number":{number},"previous":"{self.head}","record":"'.encode()
-        if link not in content:
-            self.broken = _no_link(kept, number, self.head)
+        """Follow one entry, or say in ``broken`` why it does not follow. A million times: nothing is parsed here."""
+        number, content, claimed_head, key, signature = kept
+        if number != self.count + 1 or _LINK % (number, self.head.encode()) not in content:
+            self.broken = _no_link(kept, self.count + 1, self.head)
             return
         hashed = extended(content)
         head = "sha256:" + hashed.hexdigest()
-        if kept.head != head or kept.number != number:
-            self.broken = f"entry {number} was edited: its content gives {head}, beside it stands {kept.head}"
+        if claimed_head != head:
+            self.broken = f"entry {number} was edited: its content gives {head}, beside it stands {claimed_head}"
             return
-        if len(kept.signature) != SIGNATURE_BYTES:
+        if len(signature) != SIGNATURE_BYTES:
             self.broken = f"entry {number} has no signature"
             return
         if content.startswith(_CLAIMING, content.rfind(_WHAT) + len(_WHAT)) and not self._claim(content, number):
             return
-        if not self.runs or self.runs[-1][1] != kept.key:
-            self.runs.append((number, kept.key))
+        if key != self._key:
+            self._key = key
+            self.runs.append((number, key))
         self._heads += hashed.digest()
-        self._signatures += kept.signature
-        self._latest = max(self._latest, content[_AT])
+        self._signatures += signature
+        if (at := content[_AT]) > self._latest:
+            self._latest = at
         self.count, self.head = number, head
 
     def _claim(self, content: bytes, number: int) -> bool:
         try:
-            self.claimed.update(claims(Entry.decode(content)))
-        except (IntegrityError, KeyError) as error:
-            self.broken = f"entry {number} is none that Lens writes: {error}"
+            self.claimed.update(claims(json.loads(content)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.broken = f"entry {number} is none that Lens writes: {error!r}"
             return False
         return True
 
@@ -131,7 +134,7 @@ class _Chain:
     def latest(self) -> datetime | None:
         """The latest time that an entry names; None without one."""
         try:
-            return datetime.strptime(self._latest.decode(), TIME).replace(tzinfo=UTC)
+            return moment(self._latest.decode())
         except ValueError:
             return None
 
@@ -238,6 +241,8 @@ def _no_link(kept: Kept, number: int, head: str) -> str:
         seen = Entry.decode(kept.content)
     except IntegrityError:
         return f"entry {number} cannot be read: it was edited"
+    if kept.number != seen.number:
+        return f"expected entry {number}, saw one that stands as entry {kept.number} and says {seen.number}"
     if seen.number > number:
         return f"expected entry {number}, saw entry {seen.number}: entries were removed, or put in another order"
     if seen.number < number:

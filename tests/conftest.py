@@ -8,11 +8,13 @@ from pathlib import Path
 # Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
-os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="lens-tests-config-")
-
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
+
+# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
+_config = tempfile.TemporaryDirectory(prefix="lens-tests-config-")
+os.environ["XDG_CONFIG_HOME"] = _config.name
 
 # Fakes and builders are shared by folders that are no packages.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,11 +28,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 _ENGINE = {"test_image.py", "test_registry_pull.py", "test_cut_rc.py"}
 
 
-def pytest_collection_modifyitems(items):
-    """With several processes a file stays in one of them, for what it shares is made once."""
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("engine" if name in _ENGINE else str(item.path)))
+class _ByFile(LoadScopeScheduling):
+    """A file stays in one process, for what it shares is made once."""
+
+    def _split_scope(self, nodeid):
+        path = nodeid.partition("::")[0]
+        return "engine" if path.rpartition("/")[2] in _ENGINE else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Marks of xdist's own groups are not heard by this pytest, so the groups are told to the scheduler itself."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="module")

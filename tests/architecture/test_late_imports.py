@@ -10,6 +10,7 @@ HOMES = {
     "statsmodels": {"levels"},
     "otava": {"changes"},
     "lens_core.registry_bootstrap": {"verify_cli"},
+    "lens_core.adapters.audit_anchors_https": {"audit_bootstrap"},
 }
 
 

@@ -4,24 +4,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
-from lens_core import bootstrap
+from lens_core import bootstrap, portal_bootstrap
+from tests.portal.desk_stand import Stand, forget
 from tests.portal.fake_lens import FakeLens
 
 
 @pytest.fixture
-def serve_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[FakeLens], None]]:
+def serve_ledger(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[FakeLens], None]]:
     """Makes the portal read the given ledger; nothing is remembered from one test to the next."""
+    stand = Stand(tmp_path_factory.mktemp("desk"))
+    monkeypatch.setattr(portal_bootstrap, "open_portal_signoff", lambda *_, **__: stand.opened())
 
     def serve(lens: FakeLens) -> None:
         monkeypatch.setattr(bootstrap, "open_lens", lambda *_, **__: lens)
-        st.cache_data.clear()
-        st.cache_resource.clear()
+        forget()
 
     yield serve
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
 
 
 @pytest.fixture
