@@ -98,7 +98,7 @@ def context(browser: Browser, house: House) -> Iterator[BrowserContext]:
     """Somebody's own browser; every request that a page of the portal makes stays on this machine."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     asked: list[Request] = []
-    context.on("request", lambda request: asked.append(request))
+    context.on("request", asked.append)
     yield context
     ours = [one for one in asked if not one.is_navigation_request() and one.frame.url.startswith(house.address)]
     assert {httpx.URL(one.url).host for one in ours if one.url.startswith("http")} <= set(_LOOPBACK)
