@@ -6,18 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
-from lens_core.adapters import alert_rows, audit_rows, night_rows, signoff_rows
-from lens_core.errors import InvalidInput, Unavailable
-
-SCHEMA_VERSION = 4
-"""Raised with every change of a table; there is no migration yet, so another one is refused."""
-
-ROWS = (alert_rows, audit_rows, night_rows, signoff_rows)
-"""Where the tables stand. Nights and alerts share one file: whichever is opened first makes all of them."""
+from lens_core.adapters.ledger_schema import prepare
+from lens_core.errors import Unavailable
 
 
 def as_utc(stored: datetime) -> datetime:
@@ -26,12 +20,12 @@ def as_utc(stored: datetime) -> datetime:
 
 
 class LedgerFile:
-    """One file. InvalidInput for one of another schema, Unavailable when it cannot be opened."""
+    """One file. InvalidInput for one that is newer than this Lens, Unavailable when it cannot be opened."""
 
     def __init__(self, file: Path) -> None:
         try:
             self._engine = _open_engine(file)
-            _prepare(self._engine, file)
+            prepare(self._engine, file)
         except (DatabaseError, OSError) as error:
             why = getattr(error, "orig", None) or error
             raise Unavailable(
@@ -67,16 +61,3 @@ def _open_engine(file: Path) -> Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
-
-
-def _prepare(engine: Engine, file: Path) -> None:
-    with engine.execution_options(writes=True).begin() as connection:
-        seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if seen == 0 and not inspect(connection).get_table_names():
-            SQLModel.metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif seen != SCHEMA_VERSION:
-            raise InvalidInput(
-                f"expected a ledger of schema {SCHEMA_VERSION}, saw schema {seen} in {file.name}",
-                "it was made by another version of Lens: use that one, or name another folder in LENS_HOME",
-            )
