@@ -57,13 +57,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a transaction says of itself; the log adds number, time, person and the head before it."""
+    """What a transaction says of itself; the log adds number, time and the head before it.
+
+    ``who`` is empty for the person (or the job) that runs the command.
+    """
 
     what: str
     subject: str
     why: str = ""
     record: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

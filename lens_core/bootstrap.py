@@ -17,6 +17,7 @@ from lens_core.adapters.service_process import ServiceProcess
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.wheel_builder import WheelBuilder
 from lens_core.advisory_bootstrap import vulnerability_gate
+from lens_core.audit_bootstrap import trail_of
 from lens_core.catalogue import parse_catalogue
 from lens_core.config import Settings, load_settings
 from lens_core.drills.previous import parse_previous
@@ -46,7 +47,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
     corpora = CorpusStore(home / "corpora", definitions)
     builder = WheelBuilder(_PROJECT, home / "artifacts")
     store = ParquetSamples()
-    ledger = SqlLedger(home / "lens.db")
+    ledger = SqlLedger(home / "lens.db", trail_of(settings))
     return Lens(
         World(
             ledger=ledger,

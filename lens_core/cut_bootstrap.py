@@ -19,6 +19,7 @@ from lens_core.adapters.lease import FileLease
 from lens_core.adapters.scanners import default_scanners
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.advisory_bootstrap import advisory_sources
+from lens_core.audit_bootstrap import trail_of
 from lens_core.config import CutSettings, Settings, load_settings
 from lens_core.cut import CutRequest, CutRun, CutWorld
 from lens_core.cut_ports import CutListener, ReleaseLedger, Step
@@ -60,7 +61,7 @@ def open_cutting(
     store = FolderCuts(home / RELEASES, releases, home / "artifacts")
     return Cutting(
         CutWorld(
-            ledger=SqlLedger(home / "lens.db"),
+            ledger=SqlLedger(home / "lens.db", trail_of(settings)),
             clock=SystemClock(),
             stopwatch=time.monotonic,
             lease=FileLease(home / "cut.lock", held="a candidate is being cut"),
@@ -81,7 +82,8 @@ def open_cutting(
 
 def open_release_ledger(home: Path | None = None, config: Path | None = None) -> ReleaseLedger:
     """What is remembered of candidates."""
-    return SqlLedger(load_settings(home, config).home / "lens.db")
+    settings = load_settings(home, config)
+    return SqlLedger(settings.home / "lens.db", trail_of(settings))
 
 
 def _steps(settings: Settings, source: GitSource, base: BaseLock | str | None) -> tuple[Step, ...]:

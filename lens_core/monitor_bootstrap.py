@@ -14,6 +14,7 @@ from lens_core.adapters.notifier import AppriseNotifier, target_of
 from lens_core.adapters.prometheus_source import PrometheusSource, ScrapeFormat
 from lens_core.adapters.sender import SenderProcess
 from lens_core.alert_desk import AlertDesk
+from lens_core.audit_bootstrap import trail_of
 from lens_core.catalogue import parse_catalogue
 from lens_core.config import MonitorSettings, Settings, load_settings
 from lens_core.errors import InvalidInput
@@ -52,7 +53,7 @@ def open_monitor(listener: Listener, sources: Sequence[str] = (), speed: float |
     clock: EventClock = SystemClock() if speed is None else ReplayClock(speed)
     slices = wanted.slices or _catalogue_slices(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
-    ledger = SqlAlertLedger(settings.home / "lens.db")
+    ledger = SqlAlertLedger(settings.home / "lens.db", trail_of(settings))
     # Finds what is wrong with a target before it is needed.
     notifier = AppriseNotifier(wanted.notify, settings.home / "messages.log", wanted.notify_timeout_s)
     board = HealthBoard(wanted.host, wanted.port, clock.monotonic_s)
@@ -75,7 +76,7 @@ def open_monitor(listener: Listener, sources: Sequence[str] = (), speed: float |
 def open_desk() -> AlertDesk:
     """Open the ledger for what people do with alerts."""
     settings = load_settings()
-    ledger = SqlAlertLedger(settings.home / "lens.db")
+    ledger = SqlAlertLedger(settings.home / "lens.db", trail_of(settings))
     courier = SenderProcess(settings.home, settings.config, ledger, settings.monitor.retry_most_s)
     # Their names only: the secrets in the environment are the monitor's, whoever lists or acknowledges needs none.
     targets = tuple(target_of(template) for template in settings.monitor.notify)

@@ -2,10 +2,14 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 # Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="lens-tests-config-")
 
 import pytest
 from hypothesis import settings

@@ -14,8 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.alert_rows import AlertRow, ChangeRow, CheckpointRow, OutboxRow, PaneRow, WatchRow
+from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.ledger_file import LedgerFile, as_utc
 from lens_core.alerts import Alert, AlertState, Change, Message, Severity, Watch, message_of
+from lens_core.audit import Note
 from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
 from lens_core.findings import AlertKind
@@ -28,8 +30,8 @@ _THE_ROW = 1
 class SqlAlertLedger:
     """Keeps the ``AlertLedger`` port; safe for several processes."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = LedgerFile(file)
+    def __init__(self, file: Path, trail: Trail | None = None) -> None:
+        self._file = LedgerFile(file, trail)
 
     def advance(
         self,
@@ -41,12 +43,15 @@ class SqlAlertLedger:
     ) -> tuple[Change, ...]:
         """See ``AlertLedger``."""
         try:
-            with self._file.session(writes=True) as session:
+            # Most evaluations only move the checkpoint and the counters on: nobody decided on anything.
+            with self._file.change(now, also_bookkeeping=True) as book:
+                session = book.session
                 if checkpoint is not None and _is_recorded(session, checkpoint):
                     return ()
                 watches, changes = decide(_watches(session))
                 for change in changes:
                     _record(session, change, now, targets)
+                    book.note(_note(change))
                 session.flush()
                 for watch in watches:
                     _keep(session, watch)
@@ -102,14 +107,14 @@ class SqlAlertLedger:
 
     def begin_delivery(self, message_id: str, target: str, now: datetime) -> None:
         """See ``AlertLedger``."""
-        with self._file.session(writes=True) as session:
+        with self._file.bookkeeping() as session:
             row = _outbox_row(session, message_id, target)
             row.attempts, row.attempted_at = row.attempts + 1, now
             session.add(row)
 
     def end_delivery(self, message_id: str, target: str, now: datetime, failure: str = "", retry_s: float = 0) -> None:
         """See ``AlertLedger``."""
-        with self._file.session(writes=True) as session:
+        with self._file.bookkeeping() as session:
             row = _outbox_row(session, message_id, target)
             row.last_error = failure
             if failure:
@@ -117,6 +122,20 @@ class SqlAlertLedger:
             else:
                 row.delivered_at = now
             session.add(row)
+
+
+def _note(change: Change) -> Note:
+    alert = change.alert
+    facts = {
+        "alert": alert.alert_id,
+        "change": str(alert.change_count),
+        "kind": alert.kind.value,
+        "state": alert.state.value,
+        "severity": alert.severity.name.lower(),
+    }
+    if alert.silenced_until is not None:
+        facts["silenced_until"] = alert.silenced_until.isoformat()
+    return Note(f"alert.{change.event}", alert.subject, alert.reason, facts=facts, who=alert.changed_by)
 
 
 def _is_recorded(session: Session, checkpoint: Checkpoint) -> bool:

@@ -60,11 +60,16 @@ def signer(file: Path | None, env: Mapping[str, str], agent: str | None = None) 
             raise InvalidInput(f"expected {AGENT_VARIABLE} to name an agent, saw nothing", "`eval $(ssh-agent)`")
         return agent_signer(Path(place), agent)
     if pem := env.get(KEY_VARIABLE):
-        return _signer_of(pem.encode(), f"the variable {KEY_VARIABLE}")
+        return signer_from_text(pem, f"the variable {KEY_VARIABLE}")
     raise InvalidInput(
         f"expected a signing key, saw none: no file, no agent's key, no {KEY_VARIABLE}",
         "make one with `lens keys new`, and name it",
     )
+
+
+def signer_from_text(pem: str, where: str) -> Signer:
+    """The key in a PEM text (PKCS 8); InvalidInput, which names ``where`` it stood and never the text, for another."""
+    return _signer_of(pem.encode(), where)
 
 
 def signer_from_file(file: Path) -> Signer:

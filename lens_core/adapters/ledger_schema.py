@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlmodel import SQLModel
 
 from lens_core.adapters import alert_rows, audit_rows, night_rows, signoff_rows
 from lens_core.adapters.snapshot import snapshot, sync_file
+from lens_core.audit import Anchor
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.late import late
 
@@ -22,28 +24,34 @@ ROWS = (alert_rows, audit_rows, night_rows, signoff_rows)
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _FIRST_TABLES = {"answer", "candidate", "evidence", "measurement", "night"}
 
-Begun = Callable[[Connection, int, str], None]
-"""Told inside the transaction which schema was found (0: none, the ledger is new), and where its copy lies."""
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """A ledger that was brought forward: which schema it had, which it has, and the copy of what it was."""
+
+    seen: int
+    now: int
+    copy: Path
+    copy_sha256: str
+
+
+Entered = Callable[[Connection, Migrated], Anchor]
+"""Writes the entry of the audit log, inside the transaction; the head to be anchored once that is committed."""
 
 
 def _to_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def prepare(
-    engine: Engine,
-    file: Path,
-    begun: Begun = lambda _connection, _seen, _copy: None,
-    say: Callable[[str], None] = _to_stderr,
-) -> None:
+def prepare(engine: Engine, file: Path, entered: Entered, say: Callable[[str], None] = _to_stderr) -> Anchor | None:
     """Have the tables of today in ``file``; nothing is written, and nobody waits, when they are there.
 
-    An older ledger is copied beside itself first, then brought forward in one transaction. InvalidInput for one that
-    a later Lens wrote, or that is none.
+    An older ledger is copied beside itself first, then brought forward in one transaction, with its entry of the audit
+    log: the head after it is given back. InvalidInput for a ledger that a later Lens wrote, or a file that is none.
     """
     with engine.connect() as connection:
         if _stamp(connection) == SCHEMA_VERSION:
-            return
+            return None
     with engine.connect() as connection:
         connection.detach()  # it is closed with the block: nobody else gets one without foreign keys
         # Tables that others refer to are made anew. SQLite knows this pragma only outside of a transaction.
@@ -51,16 +59,17 @@ def prepare(
         with connection.execution_options(writes=True).begin():
             seen = _stamp(connection)
             if seen == SCHEMA_VERSION:
-                return  # another process was quicker
+                return None  # another process was quicker
             if seen == 0 and not inspect(connection).get_table_names():
                 SQLModel.metadata.create_all(connection)
-                begun(connection, 0, "")
+                anchor = None
             else:
-                _bring_forward(connection, file, seen, begun, say)
+                anchor = entered(connection, _bring_forward(connection, file, seen, say))
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return anchor
 
 
-def _bring_forward(connection: Connection, file: Path, seen: int, begun: Begun, say: Callable[[str], None]) -> None:
+def _bring_forward(connection: Connection, file: Path, seen: int, say: Callable[[str], None]) -> Migrated:
     standing = _standing(connection, seen)
     if not standing:
         raise InvalidInput(
@@ -78,8 +87,8 @@ def _bring_forward(connection: Connection, file: Path, seen: int, begun: Begun, 
             f"there, the first in the table {broken[0][0]}",
             f"nothing was changed; {copy.name} holds it as it was",
         )
-    begun(connection, seen, copy.name)
     say(f"lens: {file.name} is of schema {SCHEMA_VERSION} now; {copy.name} holds it as it was")
+    return Migrated(seen, SCHEMA_VERSION, copy, _digest(copy))
 
 
 def _take_steps(connection: Connection, standing: int, say: Callable[[str], None]) -> None:

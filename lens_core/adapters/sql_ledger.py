@@ -9,8 +9,18 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from lens_core.adapters.ledger_file import LedgerFile, as_utc
+from lens_core.adapters.audit_log import Trail
+from lens_core.adapters.ledger_file import LedgerChange, LedgerFile, as_utc
 from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow, ReleaseRow
+from lens_core.audit import Note
+from lens_core.audit_records import (
+    answers_record,
+    candidate_record,
+    night_record,
+    opening_record,
+    release_record,
+    slice_record,
+)
 from lens_core.errors import Conflict, InvalidInput
 from lens_core.errors import IntegrityError as LensIntegrityError
 from lens_core.model import (
@@ -31,13 +41,13 @@ from lens_core.model import (
 class SqlLedger:
     """Keeps the ``Ledger`` port on one SQLite file; safe for several processes."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = LedgerFile(file)
+    def __init__(self, file: Path, trail: Trail | None = None) -> None:
+        self._file = LedgerFile(file, trail)
 
     def add_candidate(self, candidate: Candidate, now: datetime) -> None:
         """See ``Ledger``."""
-        with self._file.session(writes=True) as session:
-            _add_candidate(session, candidate, now)
+        with self._file.change(now) as change:
+            _add_candidate(change, candidate, now)
 
     def candidates(self) -> tuple[Candidate, ...]:
         """See ``Ledger``."""
@@ -47,7 +57,8 @@ class SqlLedger:
 
     def record_release(self, release: Release) -> None:
         """See ``ReleaseLedger``."""
-        with self._file.session(writes=True) as session:
+        with self._file.change() as change:
+            session = change.session
             row = session.get(ReleaseRow, release.version)
             if row is not None and row.manifest_digest != str(release.manifest):
                 raise Conflict(
@@ -55,17 +66,22 @@ class SqlLedger:
                     "a version is cut once: name the next one",
                 )
             if row is None:
-                _add_candidate(session, release.candidate, release.cut_at)
+                _add_candidate(change, release.candidate, release.cut_at)
                 session.add(_release_row(release))
+                change.note(_release_note(release))
 
     def record_push(self, version: str, pushed_to: str) -> None:
         """See ``ReleaseLedger``."""
-        with self._file.session(writes=True) as session:
-            row = session.get(ReleaseRow, version)
+        with self._file.change() as change:
+            row = change.session.get(ReleaseRow, version)
             if row is None:
                 raise InvalidInput(f"there is no release {version}", "`lens releases` lists them")
+            if row.pushed_to == pushed_to:
+                return
             row.pushed_to = pushed_to
-            session.add(row)
+            change.session.add(row)
+            facts = {"version": version, "pushed_to": pushed_to}
+            change.note(Note("release.pushed", row.candidate_digest, "its image is in a registry", facts=facts))
 
     def releases(self) -> tuple[Release, ...]:
         """See ``ReleaseLedger``."""
@@ -75,7 +91,8 @@ class SqlLedger:
 
     def open_night(self, night: Night) -> Night:
         """See ``Ledger``. The id is the date and the attempt: ``2026-11-24.1``."""
-        with self._file.session(writes=True) as session:
+        with self._file.change(night.opened_at) as change:
+            session = change.session
             today = session.exec(select(NightRow).where(NightRow.night_date == night.night_date)).all()
             for row in today:
                 rival = row.candidate_digest == str(night.candidate.digest) and row.slices == list(night.slices)
@@ -90,6 +107,7 @@ class SqlLedger:
             night_id = f"{night.night_date}.{attempt}"
             opened = replace(night, night_id=night_id, attempt=attempt, folder=f"nights/{night_id}")
             session.add(_night_row(opened))
+            change.note(_night_note("night.opened", opened, opening_record(opened)))
             return opened
 
     def close_night(
@@ -102,7 +120,8 @@ class SqlLedger:
         now: datetime,
     ) -> None:
         """See ``Ledger``."""
-        with self._file.session(writes=True) as session:
+        with self._file.change(now) as change:
+            session = change.session
             row = _open_row(session, night_id)
             session.add_all(_answer_row(night_id, answer) for answer in answers)
             session.add_all(
@@ -111,12 +130,19 @@ class SqlLedger:
             )
             row.state, row.verdict, row.reason, row.closed_at = NightState.CLOSED.value, verdict.name, reason, now
             session.add(row)
+            session.flush()
+            session.expire_all()  # the entry is of what the ledger holds, not of what was handed to it
+            closed = _night(row, {known.digest: known for known in session.exec(select(CandidateRow))})
+            held = _answers(session, night_id), _measurements(session, night_id), _evidence(session, night_id)
+            facts = {"verdict": verdict.name}
+            change.note(_night_note("night.closed", closed, night_record(closed, *held), reason, facts))
 
     def record_slice(self, night_id: str, measurement: Measurement, answers: Sequence[Answer]) -> None:
         """See ``Ledger``."""
         try:
-            with self._file.session(writes=True) as session:
-                _open_row(session, night_id)
+            with self._file.change() as change:
+                session = change.session
+                row = _open_row(session, night_id)
                 session.add(
                     MeasurementRow(
                         night_id=night_id,
@@ -130,21 +156,31 @@ class SqlLedger:
                     )
                 )
                 session.add_all(_answer_row(night_id, answer) for answer in answers)
+                facts = {"night": night_id, "slice": measurement.slice}
+                record = slice_record(measurement, answers)
+                change.note(Note("night.slice", row.candidate_digest, "a slice was measured", record, facts))
         except IntegrityError as error:
             raise Conflict(f"night {night_id} has {measurement.slice} already", "a slice is recorded once") from error
 
     def record_answers(self, night_id: str, answers: Sequence[Answer]) -> None:
         """See ``Ledger``."""
-        with self._file.session(writes=True) as session:
-            _open_row(session, night_id)
-            session.add_all(_answer_row(night_id, answer) for answer in answers)
+        with self._file.change() as change:
+            row = _open_row(change.session, night_id)
+            change.session.add_all(_answer_row(night_id, answer) for answer in answers)
+            if answers:
+                facts = {"night": night_id, "gates": ", ".join(sorted({answer.gate for answer in answers}))}
+                record = answers_record(answers)
+                change.note(Note("night.answers", row.candidate_digest, "gates answered", record, facts))
 
     def record_report(self, night_id: str) -> None:
         """See ``Ledger``."""
-        with self._file.session(writes=True) as session:
-            row = _open_row(session, night_id)
-            row.report_drawn = True
-            session.add(row)
+        with self._file.change() as change:
+            row = _open_row(change.session, night_id)
+            if not row.report_drawn:
+                row.report_drawn = True
+                change.session.add(row)
+                facts = {"night": night_id}
+                change.note(Note("night.report", row.candidate_digest, "its report was drawn", facts=facts))
 
     def has_report(self, night_id: str) -> bool:
         """See ``Ledger``."""
@@ -162,23 +198,48 @@ class SqlLedger:
     def answers(self, night_id: str) -> tuple[Answer, ...]:
         """See ``Ledger``."""
         with self._file.session() as session:
-            query = select(AnswerRow).where(AnswerRow.night_id == night_id).order_by(col(AnswerRow.row_id))
-            return tuple(_answer(row) for row in session.exec(query))
+            return _answers(session, night_id)
 
     def measurements(self, night_id: str) -> tuple[Measurement, ...]:
         """See ``Ledger``."""
         with self._file.session() as session:
-            query = select(MeasurementRow).where(MeasurementRow.night_id == night_id)
-            return tuple(_measurement(row) for row in session.exec(query.order_by(col(MeasurementRow.row_id))))
+            return _measurements(session, night_id)
 
     def evidence(self, night_id: str) -> tuple[Evidence, ...]:
         """See ``Ledger``."""
         with self._file.session() as session:
-            query = select(EvidenceRow).where(EvidenceRow.night_id == night_id).order_by(col(EvidenceRow.path))
-            return tuple(Evidence(row.path, Digest(row.digest), row.size_bytes) for row in session.exec(query))
+            return _evidence(session, night_id)
 
 
-def _add_candidate(session: Session, candidate: Candidate, now: datetime) -> None:
+def _answers(session: Session, night_id: str) -> tuple[Answer, ...]:
+    query = select(AnswerRow).where(AnswerRow.night_id == night_id).order_by(col(AnswerRow.row_id))
+    return tuple(_answer(row) for row in session.exec(query))
+
+
+def _measurements(session: Session, night_id: str) -> tuple[Measurement, ...]:
+    query = select(MeasurementRow).where(MeasurementRow.night_id == night_id)
+    return tuple(_measurement(row) for row in session.exec(query.order_by(col(MeasurementRow.row_id))))
+
+
+def _evidence(session: Session, night_id: str) -> tuple[Evidence, ...]:
+    query = select(EvidenceRow).where(EvidenceRow.night_id == night_id).order_by(col(EvidenceRow.path))
+    return tuple(Evidence(row.path, Digest(row.digest), row.size_bytes) for row in session.exec(query))
+
+
+def _night_note(what: str, night: Night, record: str, why: str = "", facts: Mapping[str, str] | None = None) -> Note:
+    about = {"night": night.night_id, "date": str(night.night_date), "version": night.candidate.version}
+    return Note(what, str(night.candidate.digest), why or "a night begins", record, {**about, **(facts or {})})
+
+
+def _release_note(release: Release) -> Note:
+    facts = {"version": release.version, "cut_by": release.cut_by, "release": release_record(release)}
+    if release.pushed_to:
+        facts["pushed_to"] = release.pushed_to
+    return Note("release.recorded", str(release.candidate.digest), release.reason, str(release.manifest), facts)
+
+
+def _add_candidate(change: LedgerChange, candidate: Candidate, now: datetime) -> None:
+    session = change.session
     same = select(CandidateRow).where(
         CandidateRow.commit == candidate.commit, CandidateRow.version == candidate.version
     )
@@ -198,6 +259,9 @@ def _add_candidate(session: Session, candidate: Candidate, now: datetime) -> Non
             recorded_at=now,
         )
         session.add(row)
+        facts = {"version": candidate.version, "commit": candidate.commit}
+        note = Note("candidate.recorded", str(candidate.digest), "it was built", candidate_record(candidate), facts)
+        change.note(note)
 
 
 def _release_row(release: Release) -> ReleaseRow:

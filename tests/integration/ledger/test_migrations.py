@@ -1,11 +1,13 @@
 """Ledgers of every earlier schema, as the code of their time wrote them, are brought forward and read back."""
 
+import json
 import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,28 @@ def test_the_ledger_is_copied_first(tmp_path, name, capsys):
     assert described(copy) == tables
     assert {table: rows(copy, table) for table in tables} == before
     assert f"of schema {seen}: a copy is made first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_the_log_names_what_was_there_and_what_was_done(tmp_path, name):
+    """The log of a migrated ledger begins with everything that it held, then names the copy by its digest."""
+    file = old_ledger(tmp_path, name)
+    seen = stamp(file)
+    LedgerFile(file)
+    began, migrated = (json.loads(row["content"]) for row in rows(file, "audit_entry"))
+    assert (began["what"], migrated["what"]) == ("ledger.began", "ledger.migrated")
+    assert {"night 2026-11-20.1", "opening of night 2026-11-22.1", "candidate sha256:" + "1" * 64} <= set(
+        began["facts"]
+    )
+    copy = tmp_path / f"lens.schema-{seen}.db"
+    assert migrated["facts"] == {
+        "from": str(seen),
+        "to": str(SCHEMA_VERSION),
+        "copy": copy.name,
+        "copy_sha256": sha256(copy.read_bytes()).hexdigest(),
+    }
+    [anchor] = (tmp_path / "audit" / "anchors.jsonl").read_text().splitlines()
+    assert json.loads(anchor)["number"] == 2
 
 
 def test_a_step_that_fails_changes_nothing(tmp_path, monkeypatch):
