@@ -6,17 +6,25 @@ write the database and lacks the key cannot forge a head; whoever has both still
 """
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from lens_core.supply import canonical
+from lens_core.errors import IntegrityError
+from lens_core.supply import canonical, shape
 
 FORMAT = "lens.audit/1"
 GENESIS = "sha256:" + "0" * 64
 """What the first entry names as the head before it."""
 
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+HEAD = re.compile(r"sha256:[0-9a-f]{64}")
+
+_MEMBERS = ("format", "number", "at", "who", "what", "subject", "why", "record", "facts", "previous")
+_ANY = re.compile(r".*", re.DOTALL)
 _HEAD_DOMAIN, _SIGNED_DOMAIN = b"lens.audit.head/1\0", b"lens.audit.signed/1\0"
 
 
@@ -43,7 +51,7 @@ class Entry:
         document: dict[str, Any] = {
             "format": FORMAT,
             "number": self.number,
-            "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "at": self.at.astimezone(UTC).strftime(TIME),
             "who": self.who,
             "what": self.what,
             "subject": self.subject,
@@ -53,6 +61,36 @@ class Entry:
             "previous": self.previous,
         }
         return canonical.encode(document)
+
+    @staticmethod
+    def decode(content: bytes) -> "Entry":
+        """The entry in these bytes; IntegrityError when they hold none.
+
+        That they are the canonical bytes is not asked: whoever hashed them says which bytes they are.
+        """
+        where = "an entry of the audit log"
+        try:
+            found = shape.members(json.loads(content), _MEMBERS, where)
+            shape.exactly(found["format"], FORMAT, where)
+            at = datetime.strptime(found["at"], TIME).replace(tzinfo=UTC)
+        except (ValueError, TypeError) as error:
+            raise IntegrityError(f"{where}: expected JSON as Lens writes it, saw {content[:60]!r}") from error
+        facts = found["facts"]
+        if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
+            raise IntegrityError(f"{where}: expected facts that are texts, saw {facts!r}")
+        words = {name: shape.text(found[name], _ANY, where) for name in ("who", "what", "subject", "why", "record")}
+        previous = shape.text(found["previous"], HEAD, where)
+        return Entry(number=shape.whole(found["number"], where), at=at, previous=previous, facts=facts, **words)
+
+
+class Kept(NamedTuple):
+    """An entry as the ledger or an export holds it: its bytes, the head after it, and the key's signature of that."""
+
+    number: int
+    content: bytes
+    head: str
+    key: str
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +119,14 @@ class Anchor:
     signature: bytes
 
 
+def extended(content: bytes) -> "hashlib._Hash":
+    """The hash whose hex digits are the head after the entry with these bytes."""
+    return hashlib.sha256(_HEAD_DOMAIN + content)
+
+
 def head_of(content: bytes) -> str:
     """The head after the entry with these bytes: ``sha256:<hex>``."""
-    return "sha256:" + hashlib.sha256(_HEAD_DOMAIN + content).hexdigest()
+    return "sha256:" + extended(content).hexdigest()
 
 
 def signed_bytes(head: str) -> bytes:
