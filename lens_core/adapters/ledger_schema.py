@@ -120,16 +120,18 @@ def _standing(connection: Connection, seen: int) -> int:
 
 
 def _copy_beside(file: Path, seen: int) -> Path:
-    """``lens.schema-3.db``: the ledger as it is, while this process holds the write lock."""
-    part = file.with_name(f".{file.stem}.schema-{seen}.part")
+    """``ledgers/lens.schema-3.db``: the ledger as it is, while this process holds the write lock."""
+    folder = file.parent / "ledgers"
+    folder.mkdir(exist_ok=True)
+    part = folder / f".{file.stem}.schema-{seen}.part"
     part.unlink(missing_ok=True)
     snapshot(file, part)
-    number, place = 1, file.with_name(f"{file.stem}.schema-{seen}{file.suffix}")
+    number, place = 1, folder / f"{file.stem}.schema-{seen}{file.suffix}"
     while place.exists():
         if _digest(place) == _digest(part):
             break  # an earlier attempt got this far
         number += 1
-        place = file.with_name(f"{file.stem}.schema-{seen}.{number}{file.suffix}")
+        place = folder / f"{file.stem}.schema-{seen}.{number}{file.suffix}"
     part.replace(place)
     sync_file(place)
     return place

@@ -166,7 +166,7 @@ def test_the_ledger_is_copied_first(tmp_path, name, capsys):
     tables = described(file)
     before = {table: rows(file, table) for table in tables}
     LedgerFile(file)
-    copy = tmp_path / f"lens.schema-{seen}.db"
+    copy = tmp_path / "ledgers" / f"lens.schema-{seen}.db"
     assert stamp(copy) == seen
     assert described(copy) == tables
     assert {table: rows(copy, table) for table in tables} == before
@@ -184,7 +184,7 @@ def test_the_log_names_what_was_there_and_what_was_done(tmp_path, name):
     assert {"night 2026-11-20.1", "opening of night 2026-11-22.1", "candidate sha256:" + "1" * 64} <= set(
         began["facts"]
     )
-    copy = tmp_path / f"lens.schema-{seen}.db"
+    copy = tmp_path / "ledgers" / f"lens.schema-{seen}.db"
     assert migrated["facts"] == {
         "from": str(seen),
         "to": str(SCHEMA_VERSION),
@@ -210,7 +210,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path, monkeypatch):
     assert (described(file), rows(file, "night"), stamp(file)) == (*before, 1)
     LedgerFile(file)
     assert stamp(file) == SCHEMA_VERSION
-    assert [place.name for place in tmp_path.glob("lens.schema-*")] == ["lens.schema-1.db"]
+    assert [place.name for place in tmp_path.glob("ledgers/*")] == ["lens.schema-1.db"]
 
 
 def test_rows_that_refer_to_nothing_are_not_carried_on(tmp_path):
@@ -226,10 +226,10 @@ def test_rows_that_refer_to_nothing_are_not_carried_on(tmp_path):
 
 def test_two_copies_are_never_one(tmp_path):
     """A copy that stands there of an unlike ledger is kept: the next one gets a number."""
-    tmp_path.joinpath("lens.schema-3.db").write_bytes(b"another one")
+    tmp_path.joinpath("ledgers", "lens.schema-3.db").write_bytes(b"another one")
     LedgerFile(old_ledger(tmp_path, "3"))
-    assert tmp_path.joinpath("lens.schema-3.db").read_bytes() == b"another one"
-    assert stamp(tmp_path / "lens.schema-3.2.db") == 3
+    assert tmp_path.joinpath("ledgers", "lens.schema-3.db").read_bytes() == b"another one"
+    assert stamp(tmp_path / "ledgers" / "lens.schema-3.2.db") == 3
 
 
 @pytest.mark.parametrize("seen", [SCHEMA_VERSION + 1, 99, -1])
@@ -266,4 +266,4 @@ def test_of_many_processes_one_migrates(tmp_path):
     said = [process.communicate() for process in started]
     assert [out.strip() for out, _ in said] == [b"3"] * 4
     assert sum(b"a copy is made first" in errors for _, errors in said) == 1
-    assert [place.name for place in tmp_path.glob("lens.schema-*")] == ["lens.schema-1.db"]
+    assert [place.name for place in tmp_path.glob("ledgers/*")] == ["lens.schema-1.db"]
