@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from lens_core.adapters.audit_anchors import anchors_of
 from lens_core.adapters.backup import Backups
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.restore import Restore
 from lens_core.audit import Anchor
-from lens_core.audit_bootstrap import trail_of
+from lens_core.audit_bootstrap import anchors_of, trail_of
 from lens_core.config import load_settings
 from lens_core.errors import Unavailable
 
@@ -27,7 +26,7 @@ def open_restore(home: Path | None = None, config: Path | None = None, *, lose_n
     def anchors(folder: Path) -> tuple[Sequence[Anchor], Sequence[str]]:
         found: list[Anchor] = []
         unread: list[str] = []
-        for place in anchors_of(settings.audit.anchors, folder, settings.audit.timeout_s):
+        for place in anchors_of(settings.model_copy(update={"home": folder})):
             try:
                 found.extend(place.anchors())
             except Unavailable as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
-os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="lens-tests-config-")
+_config = tempfile.TemporaryDirectory(prefix="lens-tests-config-")
+os.environ["XDG_CONFIG_HOME"] = _config.name
 
 import pytest
 from hypothesis import settings

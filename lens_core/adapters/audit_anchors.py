@@ -1,24 +1,20 @@
-"""Places that keep heads of the audit log outside of the database."""
+"""Heads of the audit log outside of the database: as lines of a file, and as files of a folder."""
 
 import base64
 import binascii
 import json
 import os
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lens_core.audit import Anchor
-from lens_core.errors import IntegrityError, InvalidInput, Unavailable
-from lens_core.signoff_ports import AuditAnchors
+from lens_core.audit import HEAD, TIME, Anchor
+from lens_core.errors import IntegrityError, Unavailable
 from lens_core.supply import canonical, shape
 from lens_core.supply.signatures import KEY_ID
 
 FORMAT = "lens.anchor/1"
-_HEAD = re.compile(r"sha256:[0-9a-f]{64}")
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _MEMBERS = ("format", "number", "head", "at", "key", "signature")
 
 
@@ -28,7 +24,7 @@ def anchor_document(anchor: Anchor) -> dict[str, Any]:
         "format": FORMAT,
         "number": anchor.number,
         "head": anchor.head,
-        "at": anchor.at.astimezone(UTC).strftime(_TIME),
+        "at": anchor.at.astimezone(UTC).strftime(TIME),
         "key": anchor.key,
         "signature": base64.b64encode(anchor.signature).decode(),
     }
@@ -47,8 +43,8 @@ def parse_anchor(content: bytes, where: str) -> Anchor:
         shape.exactly(found["format"], FORMAT, where)
         return Anchor(
             shape.whole(found["number"], where),
-            shape.text(found["head"], _HEAD, where),
-            datetime.strptime(found["at"], _TIME).replace(tzinfo=UTC),
+            shape.text(found["head"], HEAD, where),
+            datetime.strptime(found["at"], TIME).replace(tzinfo=UTC),
             shape.text(found["key"], KEY_ID, where),
             base64.b64decode(found["signature"], validate=True),
         )
@@ -103,9 +99,37 @@ class FileAnchors:
             raise Unavailable(f"{self._file} cannot be read: {error.strerror}", "mend its rights") from error
 
 
-def anchors_of(named: Sequence[str], home: Path, timeout_s: float) -> tuple[AuditAnchors, ...]:  # noqa: ARG001
-    """The places that ``[audit] anchors`` names; InvalidInput for one that is none. Relative ones lie in ``home``."""
-    for name in named:
-        if "://" in name or name.startswith("git:") or name.endswith("/") or not name:
-            raise InvalidInput(f"expected a file as an anchor, saw {name!r}", "see [audit] of lens.toml")
-    return tuple(FileAnchors(home / name) for name in named)
+class FolderAnchors:
+    """A folder with a file for each anchor: another disk, or one that can be written once. Keeps ``AuditAnchors``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def name(self) -> str:
+        """See ``AuditAnchors``."""
+        return f"{self._folder}/"
+
+    def keep(self, anchor: Anchor) -> None:
+        """See ``AuditAnchors``. A file appears whole, and is never written again."""
+        place = self._folder / f"{anchor.number:010}-{anchor.head.removeprefix('sha256:')[:16]}.json"
+        part = place.with_name(f".{place.name}.{os.getpid()}.part")
+        try:
+            if place.exists():
+                return
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as opened:
+                opened.write(anchor_line(anchor) + b"\n")
+                opened.flush()
+                os.fsync(opened.fileno())
+            part.replace(place)
+        except OSError as error:
+            raise Unavailable(f"{place} cannot be written: {error.strerror}", "mend its rights") from error
+
+    def anchors(self) -> Sequence[Anchor]:
+        """See ``AuditAnchors``; none without the folder."""
+        try:
+            found = [parse_anchor(file.read_bytes(), str(file)) for file in self._folder.glob("[0-9]*.json")]
+        except OSError as error:
+            raise Unavailable(f"{self._folder} cannot be read: {error.strerror}", "mend its rights") from error
+        return sorted(found, key=lambda anchor: (anchor.number, anchor.head))

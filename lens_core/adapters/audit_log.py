@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,26 +13,23 @@ from lens_core.adapters.audit_anchors import FileAnchors
 from lens_core.adapters.audit_rows import AuditRow
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.ledger_contents import contents
-from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder
+from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder, public_keys
 from lens_core.audit import GENESIS, Anchor, Entry, Note, head_of, signed_bytes
-from lens_core.errors import Unavailable
+from lens_core.errors import BrokenChain, Unavailable
 from lens_core.signoff_ports import AuditAnchors, Now
-from lens_core.supply.signatures import key_id
+from lens_core.supply.signatures import is_signed, key_id
 from lens_core.supply.words import Signer
 
 ANCHORS = Path("audit") / "anchors.jsonl"
 _REST_S = 60.0
 
 
-def _on_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
 class Trail:
     """Who writes to the audit log, with which key, at what time, and where its heads are kept.
 
-    ``signer`` is asked for the key when something is written, so that reading needs none. An anchor that failed is
-    left alone for ``rest_s``, so that a dead address does not hold up every change.
+    ``signer`` is asked for the key when something is written, so that reading needs none; ``keys`` for the public keys
+    that may have signed what is there, beside that one. An anchor that failed is left alone for ``rest_s``, so that a
+    dead address does not hold up every change.
     """
 
     def __init__(
@@ -40,18 +37,18 @@ class Trail:
         signer: Callable[[], Signer],
         anchors: Sequence[AuditAnchors] = (),
         *,
+        keys: Callable[[], Mapping[str, bytes]] = dict,
         now: Now | None = None,
         person: str = "",
         rest_s: float = _REST_S,
-        warn: Callable[[str], None] = _on_stderr,
     ) -> None:
         self._make_signer = signer
+        self._keys = keys
         self._anchors = tuple(anchors)
         self._clock = SystemClock()
         self._now = now or self._clock.now
         self._person = person
         self._rest_s = rest_s
-        self._warn = warn
         self._failed: dict[str, float] = {}
 
     @cached_property
@@ -74,6 +71,8 @@ class Trail:
         number, head = (0, GENESIS) if last is None else (last.number, last.head)
         if last is None:
             notes = [self._beginning(session), *notes]
+        else:
+            self._believe(last)
         key, rows = key_id(self._signer.public_key), []
         for note in notes:
             number += 1
@@ -99,8 +98,19 @@ class Trail:
                 self._failed.pop(place.name, None)
             except Unavailable as error:
                 if place.name not in self._failed:
-                    self._warn(f"lens: the audit log's head is not kept in {place.name}: {error.message}")
+                    sys.stderr.write(f"lens: the audit log's head is not kept in {place.name}: {error.message}\n")
                 self._failed[place.name] = self._clock.monotonic_s()
+
+    def _believe(self, last: AuditRow) -> None:
+        """Go on from an entry only if it is signed: a new signature would vouch for a log that somebody rewrote."""
+        own = self._signer.public_key
+        public = own if last.key == key_id(own) else self._keys().get(last.key, b"")
+        if head_of(last.content) != last.head or not is_signed(public, last.signature, signed_bytes(last.head)):
+            raise BrokenChain(
+                f"expected entry {last.number} of the audit log to be signed by one of its keys, saw that it is not "
+                f"(it names {last.key})",
+                "nothing was written: `lens audit verify` names the first bad entry",
+            )
 
     @staticmethod
     def _beginning(session: Session) -> Note:
@@ -117,4 +127,4 @@ def default_trail(home: Path) -> Trail:
     def signer() -> Signer:
         return own_key(AUDIT, key_folder(home), public_folder(home))
 
-    return Trail(signer, (FileAnchors(home / ANCHORS),))
+    return Trail(signer, (FileAnchors(home / ANCHORS),), keys=lambda: public_keys(AUDIT, public_folder(home)))

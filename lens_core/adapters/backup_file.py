@@ -5,7 +5,6 @@ member must be the next one of the list, a plain file of its size and SHA-256, a
 """
 
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lens_core.adapters.snapshot import sync_file
 from lens_core.audit import HEAD
 from lens_core.errors import IntegrityError, Unavailable
 from lens_core.supply import canonical, shape
@@ -47,9 +47,9 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """What a backup holds. ``entries`` and ``head`` are of its audit log; ``faults`` is what was amiss when it was made.
+    """What a backup holds. ``entries`` and ``head`` are of its audit log; ``faults`` says what was amiss with the home.
 
-    A fault is evidence of a night that the ledger names and that was not there, or was another.
+    A fault is evidence of a night that the ledger names and that was not there, or was another file.
     """
 
     made_at: datetime
@@ -154,8 +154,7 @@ def write_backup(part: Path, manifest: BackupManifest, place: Callable[[str], Pa
                 with place(file.path).open("rb") as source:
                     tar.addfile(_member(file.path, file.size_bytes, executable=file.executable), source)
                 done += file.size_bytes
-        with part.open("rb+") as opened:
-            os.fsync(opened.fileno())
+        sync_file(part)
     except OSError as error:  # also for a file that is shorter than it was
         raise Unavailable(f"the backup cannot be written: {error}", "make room, then try again") from error
 

@@ -4,12 +4,14 @@
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
 from lens_core import audit_records as records
+from lens_core.errors import LensError
 from lens_core.model import (
     Answer,
     Candidate,
@@ -43,40 +45,68 @@ _ANSWERS = (
 _MEASUREMENTS = "SELECT night_id, slice, corpus, metrics, evidence, invalid FROM measurement"
 _EVIDENCE = "SELECT night_id, path, digest, size_bytes FROM evidence"
 _STATEMENTS = "SELECT digest, candidate_digest, act, content FROM statement"
-_SCANS = "SELECT candidate_digest, at, verdict, reason FROM scan"
+_SCANS = "SELECT row_id, candidate_digest, at, verdict, reason FROM scan"
 
 
 def contents(query: Query) -> dict[str, str]:
-    """Every thing that the ledger holds, and its digest (see ``audit_records.claims``)."""
-    candidates = {
-        digest: Candidate(version, Digest(digest), commit, bool(dirty))
-        for digest, version, commit, dirty in query(_CANDIDATES)
-    }
-    held = {records.held_candidate(name): records.candidate_record(one) for name, one in candidates.items()}
+    """Every thing that the ledger holds, and its digest (see ``audit_records.claims``).
+
+    What cannot be read stands for nothing that an entry names, and says why.
+    """
+    held: dict[str, str] = {}
+    candidates: dict[str, Candidate] = {}
+    for digest, version, commit, dirty in query(_CANDIDATES):
+        with _readable(held, records.held_candidate(digest)) as name:
+            candidates[digest] = Candidate(version, Digest(digest), commit, bool(dirty))
+            held[name] = records.candidate_record(candidates[digest])
     for *row, pushed_to in query(_RELEASES):
-        release = _release(row, candidates)
-        held[records.held_release(release.version)] = records.release_record(release)
+        with _readable(held, records.held_release(row[0])) as name:
+            held[name] = records.release_record(_release(row, candidates))
         if pushed_to:
-            held[records.held_push(release.version)] = pushed_to
-    answers, measurements, evidence = _answers(query), _measurements(query), _evidence(query)
-    for row in query(_NIGHTS):
-        night = _night(row, candidates)
-        held[records.held_opening(night.night_id)] = records.opening_record(night)
-        if night.state is NightState.CLOSED:
-            held[records.held_night(night.night_id)] = records.night_record(
-                night,
-                answers.get(night.night_id, []),
-                measurements.get(night.night_id, []),
-                evidence.get(night.night_id, []),
-            )
+            held[records.held_push(row[0])] = str(pushed_to)
+    _nights(query, candidates, held)
     for digest, candidate, act, content in query(_STATEMENTS):
-        seen = "sha256:" + sha256(content).hexdigest()
-        held[records.held_statement(digest)] = (
-            f"{act} {candidate}" if seen == digest else f"other content, of digest {seen}"
-        )
-    for candidate, at, verdict, reason in query(_SCANS):
-        held[records.held_scan(records.scan_record(candidate, _moment(at), verdict, reason))] = candidate
+        with _readable(held, records.held_statement(digest)) as name:
+            seen = "sha256:" + sha256(content).hexdigest()
+            held[name] = f"{act} {candidate}" if seen == digest else f"other content, of digest {seen}"
+    for row_id, candidate, at, verdict, reason in query(_SCANS):
+        with _readable(held, f"scan {row_id}"):
+            held[records.held_scan(records.scan_record(candidate, _moment(at), verdict, reason))] = candidate
     return held
+
+
+def _nights(query: Query, candidates: dict[str, Candidate], held: dict[str, str]) -> None:
+    answers, measurements, evidence = (_by_night(query, of) for of in (_ANSWERS, _MEASUREMENTS, _EVIDENCE))
+    for row in query(_NIGHTS):
+        with (
+            _readable(held, records.held_opening(row[0])) as opening,
+            _readable(held, records.held_night(row[0])) as name,
+        ):
+            night = _night(row, candidates)
+            held[opening] = records.opening_record(night)
+            if night.state is NightState.CLOSED:
+                held[name] = records.night_record(
+                    night,
+                    [_answer(one) for one in answers.get(row[0], ())],
+                    [_measurement(one) for one in measurements.get(row[0], ())],
+                    [_file(one) for one in evidence.get(row[0], ())],
+                )
+
+
+@contextmanager
+def _readable(held: dict[str, str], name: str) -> Iterator[str]:
+    """The name of a thing that is being read; tables that were edited may hold anything."""
+    try:
+        yield name
+    except (ValueError, KeyError, TypeError, AttributeError, LensError) as error:
+        held[name] = f"something that cannot be read: {error!r}"
+
+
+def _by_night(query: Query, of: str) -> dict[str, list[Sequence[Any]]]:
+    found: dict[str, list[Sequence[Any]]] = {}
+    for night_id, *row in query(of):
+        found.setdefault(night_id, []).append(row)
+    return found
 
 
 def _release(row: Sequence[Any], candidates: dict[str, Candidate]) -> Release:
@@ -119,29 +149,21 @@ def _night(row: Sequence[Any], candidates: dict[str, Candidate]) -> Night:
     )
 
 
-def _answers(query: Query) -> dict[str, list[Answer]]:
-    found: dict[str, list[Answer]] = {}
-    for night_id, gate, name, verdict, reason, value, threshold, count, evidence, sign, interval in query(_ANSWERS):
-        bounds = _interval(json.loads(interval or "null"))
-        answer = Answer(gate, name, Verdict[verdict], reason, value, threshold, count, evidence, sign, bounds)
-        found.setdefault(night_id, []).append(answer)
-    return found
+def _answer(row: Sequence[Any]) -> Answer:
+    gate, name, verdict, reason, value, threshold, count, evidence, sign, interval = row
+    bounds = _interval(json.loads(interval or "null"))
+    return Answer(gate, name, Verdict[verdict], reason, value, threshold, count, evidence, sign, bounds)
 
 
-def _measurements(query: Query) -> dict[str, list[Measurement]]:
-    found: dict[str, list[Measurement]] = {}
-    for night_id, slice_name, corpus, metrics, evidence, invalid in query(_MEASUREMENTS):
-        read = (Metric(name, value, count, _interval(bounds)) for name, value, count, bounds in json.loads(metrics))
-        measured = Measurement(slice_name, corpus, tuple(read), evidence, tuple(json.loads(invalid)))
-        found.setdefault(night_id, []).append(measured)
-    return found
+def _measurement(row: Sequence[Any]) -> Measurement:
+    name, corpus, metrics, evidence, invalid = row
+    read = (Metric(metric, value, count, _interval(bounds)) for metric, value, count, bounds in json.loads(metrics))
+    return Measurement(name, corpus, tuple(read), evidence, tuple(json.loads(invalid)))
 
 
-def _evidence(query: Query) -> dict[str, list[Evidence]]:
-    found: dict[str, list[Evidence]] = {}
-    for night_id, path, digest, size in query(_EVIDENCE):
-        found.setdefault(night_id, []).append(Evidence(path, Digest(digest), size))
-    return found
+def _file(row: Sequence[Any]) -> Evidence:
+    path, digest, size = row
+    return Evidence(path, Digest(digest), size)
 
 
 def _interval(stored: dict[str, Any] | None) -> Interval | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.adapters.audit_log import Trail
+from lens_core.adapters.audit_reader import reading
 from lens_core.adapters.backup_file import (
     FOLDERS,
     LEDGER,
@@ -25,12 +26,11 @@ from lens_core.adapters.backup_file import (
     open_backup,
 )
 from lens_core.adapters.lease import FileLease
-from lens_core.adapters.ledger_contents import contents
 from lens_core.adapters.ledger_file import LedgerFile
 from lens_core.adapters.ledger_schema import SCHEMA_VERSION
 from lens_core.adapters.own_keys import AUDIT, public_folder, public_keys
 from lens_core.adapters.snapshot import sync_file
-from lens_core.audit import Anchor, Kept, Note
+from lens_core.audit import Anchor, Note
 from lens_core.audit_records import mismatches
 from lens_core.audit_verification import verify
 from lens_core.errors import BrokenChain, Conflict, IntegrityError, InvalidInput, Refused, Unavailable
@@ -162,13 +162,10 @@ class Restore:
         ledger = files / LEDGER
         try:
             with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-                return self._read_ledger(connection, files, manifest)
+                [(sound,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+                [(schema,)] = connection.execute("PRAGMA user_version").fetchall()
         except sqlite3.Error as error:
             raise IntegrityError(f"the ledger in the backup cannot be read: {error}", "use another backup") from error
-
-    def _read_ledger(self, connection: sqlite3.Connection, files: Path, manifest: BackupManifest) -> _Verified:
-        [(sound,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
-        [(schema,)] = connection.execute("PRAGMA user_version").fetchall()
         if sound != "ok" or schema != manifest.schema:
             raise IntegrityError(
                 f"expected a whole ledger of schema {manifest.schema} in the backup, saw schema {schema}: {sound}",
@@ -176,6 +173,9 @@ class Restore:
             )
         if schema < _WITH_LOG:
             return _Verified(0, (f"a ledger of schema {schema} has no audit log: only its files were verified",))
+        return self._verified_log(files, manifest)
+
+    def _verified_log(self, files: Path, manifest: BackupManifest) -> _Verified:
         anchors, unread = self._anchors(files)
         lost = max([anchor.number - manifest.entries for anchor in anchors] + [0])
         if lost and not self._lose_newer:
@@ -186,10 +186,12 @@ class Restore:
                 blockers=[f"{lost} entries after {manifest.entries} are not in the backup"],
             )
         within = [anchor for anchor in anchors if anchor.number <= manifest.entries]
-        found = verify(_entries(connection), public_keys(AUDIT, public_folder(files)), within)
+        with reading(files / LEDGER) as log:
+            found = verify(log.entries, public_keys(AUDIT, public_folder(files)), within)
+            held = log.held or {}
         if (found.entries, found.head) != (manifest.entries, manifest.head) and not found.faults:
             raise BrokenChain("the audit log in the backup is not the one that the backup names", "use another backup")
-        unlike = mismatches(found.claimed, contents(lambda query: connection.execute(query).fetchall()))
+        unlike = mismatches(found.claimed, held)
         if found.faults or (unlike and found.entries):
             said = "; ".join([*found.faults, *unlike.values()][:3])
             raise BrokenChain(f"the audit log in the backup does not hold: {said}", "use another backup")
@@ -225,11 +227,6 @@ class Restore:
                 change.note(Note("ledger.restored", "", "a backup was put in place", facts=facts))
         shutil.rmtree(self._staging)
         (self._home / ".restoring.lock").unlink(missing_ok=True)
-
-
-def _entries(connection: sqlite3.Connection) -> Iterator[Kept]:
-    query = "SELECT number, content, head, key, signature FROM audit_entry ORDER BY number"
-    return (Kept(*row) for row in connection.execute(query))
 
 
 def _write(place: Path, blocks: Iterator[bytes] | Sequence[bytes], mode: int = 0o644) -> None:

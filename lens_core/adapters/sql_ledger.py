@@ -68,8 +68,10 @@ class SqlLedger:
                 )
             if row is None:
                 _add_candidate(change, release.candidate, release.cut_at)
-                session.add(_release_row(release))
-                change.note(_release_note(release))
+                row = _release_row(release)
+                session.add(row)
+                session.flush()
+                change.note(_release_note(_release(row, session.get_one(CandidateRow, row.candidate_digest))))
 
     def record_push(self, version: str, pushed_to: str) -> None:
         """See ``ReleaseLedger``."""
@@ -109,8 +111,11 @@ class SqlLedger:
             attempt = max((row.attempt for row in today), default=0) + 1
             night_id = f"{night.night_date}.{attempt}"
             opened = replace(night, night_id=night_id, attempt=attempt, folder=f"nights/{night_id}")
-            session.add(_night_row(opened, newest))
-            change.note(_night_note("night.opened", opened, opening_record(opened)))
+            row = _night_row(opened, newest)
+            session.add(row)
+            session.flush()
+            held = _night(row, _known(session))  # the entry is of what the ledger holds, not of what was handed to it
+            change.note(_night_note("night.opened", held, opening_record(held)))
             return opened
 
     def take_over(self, night_id: str, fence: int, now: datetime) -> None:
@@ -146,7 +151,7 @@ class SqlLedger:
             session.add(row)
             session.flush()
             session.expire_all()  # the entry is of what the ledger holds, not of what was handed to it
-            closed = _night(row, {known.digest: known for known in session.exec(select(CandidateRow))})
+            closed = _night(row, _known(session))
             held = _answers(session, night_id), _measurements(session, night_id), _evidence(session, night_id)
             facts = {"verdict": verdict.name}
             change.note(_night_note("night.closed", closed, night_record(closed, *held), reason, facts))
@@ -205,7 +210,7 @@ class SqlLedger:
         """See ``Ledger``."""
         order = (col(NightRow.night_date).desc(), col(NightRow.attempt).desc())
         with self._file.session() as session:
-            known = {row.digest: row for row in session.exec(select(CandidateRow)).all()}
+            known = _known(session)
             rows = session.exec(select(NightRow).order_by(*order)).all()
             return tuple(_night(row, known) for row in rows)
 
@@ -223,6 +228,10 @@ class SqlLedger:
         """See ``Ledger``."""
         with self._file.session() as session:
             return _evidence(session, night_id)
+
+
+def _known(session: Session) -> dict[str, CandidateRow]:
+    return {row.digest: row for row in session.exec(select(CandidateRow))}
 
 
 def _answers(session: Session, night_id: str) -> tuple[Answer, ...]:

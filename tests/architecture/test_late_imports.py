@@ -11,6 +11,7 @@ HOMES = {
     "otava": {"changes"},
     "alembic": {"ledger_schema"},
     "lens_core.registry_bootstrap": {"verify_cli"},
+    "lens_core.adapters.audit_anchors_https": {"audit_bootstrap"},
 }
 
 

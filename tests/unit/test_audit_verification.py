@@ -191,7 +191,9 @@ def test_no_text_of_a_person_is_taken_for_a_part_of_the_entry(why):
 
 def test_entries_say_what_the_ledger_holds():
     """The newest word of the log on each thing is handed out for the comparison with the ledger."""
-    night = Entry(1, START, "ada", "night.closed", "sha256:a", "", "", "sha256:1", {"night": "2026-11-24.1"})
+    night = Entry(
+        1, START, "ada", "night.closed", "sha256:a", "", "", "sha256:1", {"night": "2026-11-24.1", "what": "no"}
+    )
     approval = Entry(2, START, "bob", "statement.approve", "sha256:a", "", "", "sha256:2")
     rows = chain([night, approval], lambda _at, head: KEY.sign(head), KEY)
     assert verify(rows, KEY.public).claimed == {

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -13,11 +14,11 @@ from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.audit_rows import LeaseRow
 from lens_core.adapters.ledger_contents import contents
 from lens_core.adapters.ledger_file import LedgerFile
-from lens_core.adapters.own_keys import own_key
+from lens_core.adapters.own_keys import own_key, public_keys
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.audit import GENESIS, Note, head_of
 from lens_core.audit_records import held_night
-from lens_core.errors import Unavailable
+from lens_core.errors import BrokenChain, Unavailable
 from lens_core.model import (
     Answer,
     Candidate,
@@ -41,10 +42,15 @@ def a_lease(name="night"):
     return LeaseRow(name=name, token=1, holder="me", taken_at=NOW)
 
 
+def take(change):
+    """Write, and say so."""
+    change.session.merge(a_lease())
+    change.note(Note("lease.taken", ""))
+
+
 def break_off(change):
     """Write, say so, and fail."""
-    change.session.add(a_lease())
-    change.note(Note("lease.taken", ""))
+    take(change)
     raise OSError("broke off")
 
 
@@ -135,23 +141,21 @@ def test_what_only_reads_cannot_write(file):
         assert session.get(LeaseRow, "night").token == 1
 
 
-def test_an_anchor_that_fails_warns_once_and_undoes_nothing(tmp_path):
+def test_an_anchor_that_fails_warns_once_and_undoes_nothing(tmp_path, capsys):
     """The commit stands; the place is named once, and tried again after a rest."""
     (tmp_path / "wall").write_text("")
-    said = []
     trail = Trail(
         lambda: own_key("audit", tmp_path / "keys", env={}),
         [FileAnchors(tmp_path / "wall" / "anchors.jsonl")],
         rest_s=0,
-        warn=said.append,
     )
     file = LedgerFile(tmp_path / "lens.db", trail)
     for name in ("one", "two"):
         with file.change() as change:
             change.session.add(a_lease(name))
             change.note(Note("lease.taken", ""))
-    assert len(said) == 1
-    assert "anchors.jsonl" in said[0]
+    [said] = capsys.readouterr().err.splitlines()
+    assert "anchors.jsonl" in said
     (tmp_path / "wall").unlink()
     with file.change() as change:
         change.session.add(a_lease("three"))
@@ -197,3 +201,32 @@ def test_the_verifier_reads_of_a_night_what_the_writer_wrote(tmp_path, trail):
         assert said[-1]["record"] == held[held_night(night_id)]
         connection.execute("UPDATE answer SET value = value + 0.5 WHERE gate = 'tail_ratio'")
         assert said[-1]["record"] != contents(lambda query: connection.execute(query).fetchall())[held_night(night_id)]
+
+
+def test_no_new_signature_vouches_for_a_rewritten_log(file, tmp_path):
+    """Who changes the newest entry without the key stops the ledger: nothing more is written behind it."""
+    with file.change() as change:
+        take(change)
+    with closing(sqlite3.connect(tmp_path / "lens.db")) as connection:
+        [(content,)] = connection.execute("SELECT content FROM audit_entry WHERE number = 2").fetchall()
+        content = content.replace(b"lease.taken", b"lease.given")
+        connection.execute("UPDATE audit_entry SET content = ?, head = ? WHERE number = 2", (content, head_of(content)))
+        connection.commit()
+    with pytest.raises(BrokenChain, match="entry 2"), file.change() as change:
+        take(change)
+    assert len(entries(tmp_path / "lens.db")) == 2
+
+
+def test_a_log_goes_on_under_another_persons_key_that_this_home_knows(tmp_path):
+    """Two people write to one ledger, each with a key of their own; a key that nobody published signs nothing."""
+    public = tmp_path / "public"
+    for person in ("ada", "bob", "ada"):
+        signer = partial(own_key, "audit", tmp_path / person, public, env={})
+        with LedgerFile(
+            tmp_path / "lens.db", Trail(signer, keys=partial(public_keys, "audit", public))
+        ).change() as change:
+            change.note(Note("lease.taken", ""))
+    assert len(public_keys("audit", public)) == 2
+    unknown = Trail(partial(own_key, "audit", tmp_path / "eve", env={}))
+    with pytest.raises(BrokenChain), LedgerFile(tmp_path / "lens.db", unknown).change() as change:
+        change.note(Note("lease.taken", ""))

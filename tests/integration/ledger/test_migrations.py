@@ -226,6 +226,7 @@ def test_rows_that_refer_to_nothing_are_not_carried_on(tmp_path):
 
 def test_two_copies_are_never_one(tmp_path):
     """A copy that stands there of an unlike ledger is kept: the next one gets a number."""
+    tmp_path.joinpath("ledgers").mkdir()
     tmp_path.joinpath("ledgers", "lens.schema-3.db").write_bytes(b"another one")
     LedgerFile(old_ledger(tmp_path, "3"))
     assert tmp_path.joinpath("ledgers", "lens.schema-3.db").read_bytes() == b"another one"
