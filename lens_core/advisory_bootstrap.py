@@ -1,17 +1,23 @@
 """Joins the advisory sources that ``lens.toml`` names."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lens_core.adapters.advisories_debian import DebianArchive
 from lens_core.adapters.advisories_osv_api import OsvApi, Patience
 from lens_core.adapters.advisories_osv_dir import OsvDirectory
 from lens_core.adapters.apt_lists import AptLists
+from lens_core.adapters.signoff_ledger import SqlStatements
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.vulnerability_gate import VulnerabilityGate
+from lens_core.audit_bootstrap import trail_of
 from lens_core.config import Settings
+from lens_core.model import Release
+from lens_core.signature_bootstrap import open_signatures
+from lens_core.stated_waivers import stated_waivers
 from lens_core.supply.advisories import AdvisorySource
 from lens_core.supply.advisory_gates import AdvisoryPolicy
+from lens_core.supply.vex import with_waivers
 from lens_core.verify_bootstrap import open_releases
 
 _APT_LISTS, _KEYRING = Path("/var/lib/apt/lists"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -31,13 +37,25 @@ def advisory_sources(settings: Settings) -> tuple[AdvisorySource, ...]:
     return tuple(found)
 
 
+def vex_file(settings: Settings) -> bytes | None:
+    """The file of waivers as it lies there; None without one."""
+    file = settings.root / settings.cut.waivers
+    return file.read_bytes() if file.is_file() else None
+
+
 def vulnerability_gate(settings: Settings, ledger: SqlLedger) -> VulnerabilityGate:
-    """The gate of a night, over the cuts of the home folder."""
+    """The gate of a night, over the cuts of the home folder, with the waivers of the file and those that were stated."""
+    statements, signatures = SqlStatements(settings.home / "lens.db", trail_of(settings)), open_signatures(settings)
+    rules = settings.signoff.rules(())
+
+    def waivers(release: Release, now: datetime) -> bytes | None:
+        return with_waivers(vex_file(settings), stated_waivers(statements, signatures, rules, release, now))
+
     return VulnerabilityGate(
         settings.home,
         ledger.releases,
         open_releases(settings.home).trusted,
         advisory_sources(settings),
-        settings.root / settings.cut.waivers,
+        waivers,
         AdvisoryPolicy(timedelta(days=settings.cut.policy.max_data_age_days)),
     )

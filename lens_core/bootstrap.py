@@ -1,8 +1,6 @@
 """The only place that joins adapters to the service: ``open_lens(home)``."""
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from lens_core.adapters.clock import SystemClock
@@ -19,14 +17,10 @@ from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.adapters.wheel_builder import WheelBuilder
 from lens_core.advisory_bootstrap import vulnerability_gate
 from lens_core.audit_bootstrap import trail_of
-from lens_core.catalogue import parse_catalogue
 from lens_core.config import Settings, load_settings
-from lens_core.drills.previous import parse_previous
-from lens_core.errors import InvalidInput
-from lens_core.model import Digest
+from lens_core.dataset_bootstrap import data_file, open_catalogue, open_dataset_digest, open_previous
 from lens_core.night import NightRules, World
 from lens_core.service import Lens
-from lens_core.truth import TRUTH_RULES_VERSION
 from lens_core.validation import SliceSettings, SliceValidation
 from lens_core.verify_bootstrap import open_drills
 
@@ -42,10 +36,8 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
     """
     settings = load_settings(home, config)
     home = settings.home
-    catalogue_file = _data_file(settings, "slices.toml")
-    catalogue = parse_catalogue(catalogue_file.read_text(encoding="utf-8"))
-    definitions = _data_file(settings, "definitions")
-    corpora = CorpusStore(home / "corpora", definitions)
+    catalogue = open_catalogue(settings)
+    corpora = CorpusStore(home / "corpora", data_file(settings, "definitions"))
     builder = WheelBuilder(_PROJECT, home / "artifacts")
     store = ParquetSamples()
     trail = trail_of(settings)
@@ -64,7 +56,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             ),
             validation=_validation(settings, builder, corpora, store),
             catalogue=catalogue,
-            dataset_digest=_dataset_digest(catalogue.digest, store.file_digests(definitions), settings),
+            dataset_digest=open_dataset_digest(settings),
             rules=NightRules(
                 policy=settings.policy.policy(),
                 digest=settings.policy_digest,
@@ -109,20 +101,5 @@ def _validation(
 
 def _compatibility_gate(settings: Settings) -> CompatibilityGate:
     """The drills of the home folder, held against every registered version and the rules in force."""
-    known = parse_previous(_data_file(settings, "previous/versions.toml").read_text(encoding="utf-8"))
-    return CompatibilityGate(open_drills(settings.home), [one.version for one in known], settings.drill.rules())
-
-
-def _data_file(settings: Settings, name: str) -> Path:
-    """A reviewed data file: beside ``lens.toml`` when that folder has its own, else the project's."""
-    own = settings.root / "data" / name
-    file = own if own.exists() else _PROJECT / "data" / name
-    if not file.exists():
-        raise InvalidInput(f"expected {file}, saw no such file", "work in a clone of the repository")
-    return file
-
-
-def _dataset_digest(catalogue: Digest, definitions: Mapping[str, str], settings: Settings) -> Digest:
-    """What the questions depend on, beside the seed: the corpora, the rules of truth, how many are asked."""
-    parts = [str(catalogue), TRUTH_RULES_VERSION, settings.load.questions_per_class, dict(definitions)]
-    return Digest("sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest())
+    known = [one.version for one in open_previous(settings)]
+    return CompatibilityGate(open_drills(settings.home), known, settings.drill.rules())

@@ -13,6 +13,7 @@ from lens_core.supply.candidate import (
     GATES,
     POLICY,
     SBOM,
+    CutRules,
     Judgement,
     built_of,
     findings_of,
@@ -116,6 +117,25 @@ class Releases:
             if name not in evidence:
                 raise IntegrityError(f"{place} holds no {name}: it is no cut", "move it away")
         return _release(decode(evidence[MANIFEST]), evidence, read_judgement(evidence[GATES]), place)
+
+    def judged(self, ref: str, rules: CutRules) -> tuple[ReleaseVerification, tuple[Answer, ...]]:
+        """``verify``, and what the gates say of the same evidence by ``rules``: their ages as of when it was cut.
+
+        No answers for a cut that does not stand.
+        """
+        found = self.verify(ref)
+        if not found.stands or found.release is None:
+            return found, ()
+        evidence, release = evidence_of(self._open(self.place(ref))), found.release
+        left_out = read_judgement(evidence[GATES]).left_out
+        return found, judge(evidence, rules, left_out, release.cut_at, self.trusted())
+
+    def read(self, ref: str, name: str) -> bytes:
+        """One file of a cut, as it lies there; IntegrityError without it."""
+        evidence = evidence_of(self._open(self.place(ref)))
+        if name not in evidence:
+            raise IntegrityError(f"the cut of {ref} holds no {name}", "cut the next version with all parts")
+        return evidence[name]
 
     def answers(self, ref: str) -> tuple[Answer, ...]:
         """What the gates said when it was cut."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from lens_core.alerts import Message
 from lens_core.audit import Anchor, Note
 from lens_core.model import Digest
 from lens_core.signoff.words import Act, Method, Scan, Signed, Statement
@@ -24,11 +25,13 @@ class Kept:
 class StatementLedger(Protocol):
     """What is remembered of statements and scans. Each writing method is one transaction with its audit entry."""
 
-    def record_statement(self, signed: Signed, statement: Statement, expected: int, now: datetime) -> bool:
+    def record_statement(
+        self, signed: Signed, statement: Statement, expected: int, now: datetime, messages: Sequence[Message] = ()
+    ) -> bool:
         """Keep a statement that was accepted; False when exactly this one is kept already (then nothing changes).
 
         ``expected`` is how many statements the caller saw on this candidate when deciding: Conflict when there are
-        more by now, so that two people never decide on the same state at once.
+        more by now, so that two people never decide on the same state at once. ``messages`` go out for it.
         """
 
     def statements(self, candidate: Digest | None = None) -> tuple[Kept, ...]:

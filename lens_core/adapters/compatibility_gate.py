@@ -11,6 +11,7 @@ from pathlib import Path
 from lens_core.drills.drill import DrillRules
 from lens_core.drills.reader import Drills
 from lens_core.drills.record import DrillRecord
+from lens_core.drills.standing import Standing, standing
 from lens_core.model import Answer, Candidate, Verdict
 from lens_core.supply.source import digest_of
 
@@ -28,6 +29,7 @@ class CompatibilityGate:
     def answer(self, candidate: Candidate, folder: Path, now: datetime) -> Answer:
         """See ``NightGate``. The seals of the drills are kept in the night's folder."""
         records: list[DrillRecord] = []
+        seals: list[bytes] = []
         for place in reversed(self._drills.places(candidate.version)):
             found = self._drills.verify(place)
             if found.record is None or not found.stands:
@@ -35,31 +37,19 @@ class CompatibilityGate:
             if found.record.candidate.wheel_sha256 != candidate.digest.hex:
                 continue  # one of another wheel of this version is no evidence
             records.append(found.record)
-            seal = (place / "manifest.json").read_bytes()
-            (folder / f"drill-{place.name}-manifest.json").write_bytes(seal)
-            if self._is_whole(found.record):
-                return self._judged(records, digest_of(seal))
-        if any(not record.verdict.advances for record in records):
-            return self._judged(records, "")
+            seals.append((place / "manifest.json").read_bytes())
+            (folder / f"drill-{place.name}-manifest.json").write_bytes(seals[-1])
+            if (said := standing(records, self._expected, self._rules)) and said.whole is not None:
+                return self._judged(said, digest_of(seals[said.whole]))
+        if said := standing(records, self._expected, self._rules):
+            return self._judged(said, "")
         missing = ", ".join(sorted(self._expected)) or "any version: none is registered"
         return self._say(
             Verdict.INCONCLUSIVE, f"{candidate.version} was not drilled against all of {missing} (`lens compat-drill`)"
         )
 
-    def _is_whole(self, record: DrillRecord) -> bool:
-        drilled = {one.version for one in record.previous}
-        return bool(self._expected) and self._expected <= drilled and record.rules == self._rules
-
-    def _judged(self, records: Sequence[DrillRecord], evidence: str) -> Answer:
-        """The worst of the drills, newest first."""
-        worst = max(records, key=lambda record: record.verdict.value)
-        held = [answer for answer in worst.answers if not answer.verdict.advances]
-        culprit = next((answer for answer in held if answer.verdict is worst.verdict), None)
-        versions = ", ".join(one.version for one in worst.previous)
-        reason = f"{len(worst.answers)} cells of {versions}; rollback-safe: {worst.rollback_safe}"
-        if culprit is not None:
-            reason = f"{culprit.version} {culprit.cell}: {culprit.reason}"
-        return Answer(self.name, "", worst.verdict, reason, float(len(held)), 0.0, len(worst.answers), evidence, "≤")
+    def _judged(self, said: Standing, evidence: str) -> Answer:
+        return Answer(self.name, "", said.verdict, said.reason, float(said.held), 0.0, said.asked, evidence, "≤")
 
     def _say(self, verdict: Verdict, reason: str) -> Answer:
         return Answer(self.name, "", verdict, reason)

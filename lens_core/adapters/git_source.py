@@ -7,6 +7,8 @@ from pathlib import Path
 from lens_core.cut_ports import Commit
 from lens_core.errors import InvalidInput, Unavailable
 
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_CHANGED = re.compile(r"(\d+) (?:insertion|deletion)")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/~^{}@-]*")
 
 
@@ -43,6 +45,23 @@ class GitSource:
             return self._git("config", "user.email").decode(errors="replace").strip()
         except InvalidInput:
             return ""
+
+    def signing_key(self) -> str:
+        """The key that git signs with, as its configuration names it; empty when it names none."""
+        try:
+            return self._git("config", "--type=path", "user.signingkey").decode(errors="replace").strip()
+        except InvalidInput:
+            return ""
+
+    def lines_changed(self, before: str, after: str) -> int | None:
+        """Lines added and removed from one commit to another; None when git does not know them both."""
+        if not (_COMMIT.fullmatch(before) and _COMMIT.fullmatch(after)):
+            return None
+        try:
+            said = self._git("diff", "--shortstat", before, after, "--").decode(errors="replace")
+        except (InvalidInput, Unavailable):
+            return None
+        return sum(int(count) for count in _CHANGED.findall(said))
 
     def _git(self, *arguments: str) -> bytes:
         try:

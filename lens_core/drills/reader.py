@@ -8,7 +8,8 @@ from lens_core.drills.drill import Judge, judge
 from lens_core.drills.record import OBSERVATIONS, RECORD, DrillRecord, evidence_of, read_record, sealed_version
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.supply import sealed
-from lens_core.supply.manifest import Manifest
+from lens_core.supply.manifest import MANIFEST, Manifest
+from lens_core.supply.source import digest_of
 from lens_core.supply.tree import Tree
 from lens_core.supply.tree import evidence_of as files_of
 from lens_core.supply.words import Fault
@@ -49,6 +50,10 @@ class Drills:
     def next_place(self, version: str) -> Path:
         """See ``DrillStore``."""
         return self._folder / version / str(max(self._numbers(version), default=0) + 1)
+
+    def seal(self, place: Path) -> str:
+        """The digest of a drill's manifest, which lists every byte of it."""
+        return digest_of(self._open(place).read(MANIFEST))
 
     def faults(self, folder: Path, keys: Mapping[str, bytes] | None = None) -> tuple[Fault, ...]:
         """See ``DrillStore``: every byte of a drill that stands nowhere yet."""

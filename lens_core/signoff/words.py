@@ -190,11 +190,15 @@ class DrillCase:
 
 @dataclass(frozen=True, slots=True)
 class CutCase:
-    """The cut of the candidate: what verifying it found, and its answers (waivers that expired since are FAIL now)."""
+    """The cut of the candidate: what verifying it found, and its answers (waivers that expired since are FAIL now).
+
+    ``files`` are the digests (``sha256:<hex>``) of its files by name, as its signed manifest lists them.
+    """
 
     release: Release
     answers: tuple[Answer, ...]
     faults: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +354,8 @@ class Streak:
     ``used`` counts the dates of this digest that had a full night, ``allowed`` how many it may have; ``retried`` names
     nights that were run again after an ERROR. ``chance`` is the probability that a candidate 10 % beyond a latency
     limit, where it is hardest to see, would qualify in the nights that are allowed, from the power of the nights so
-    far; None without any.
+    far; None without any. ``ended_at`` is when the last of ``nights`` closed, ``until`` when the newest green one is
+    too old to be evidence; both None until the streak is complete.
     """
 
     passed: int
@@ -364,6 +369,7 @@ class Streak:
     ended_at: datetime | None
     chance: float | None
     chance_said: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,11 +385,15 @@ class Approval:
     reason: str
     digest: str
     method: Method
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Glass:
-    """Break-glass on this digest: asked for, active, over, or refused; None in ``Readiness`` when nobody asked."""
+    """Break-glass on this digest: asked for, active, or over; None in ``Readiness`` when nobody asked.
+
+    ``refers`` is the digest of the request: what a countersign, and later a review, refers to.
+    """
 
     requested_by: str
     countersigned_by: str
@@ -392,6 +402,7 @@ class Glass:
     until: datetime
     active: bool
     review: str
+    refers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +430,8 @@ class Readiness:
     """Whether a candidate may be promoted, and everything that speaks for and against it.
 
     ``ready`` exactly when no blocker stands that break-glass did not lift. ``dossier`` is what one would sign now, None
-    while there is no cut. ``events`` are statements that are not believed, and comments, in words.
+    while there is no cut. ``warnings`` do not block: statements that are not believed, reviews that are open, what will
+    not hold for long.
     """
 
     version: str

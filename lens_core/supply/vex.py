@@ -93,15 +93,7 @@ def canonical_purl(text: str) -> str:
 
 def read_vex(document: bytes, now: datetime) -> Waivers:
     """Read a VEX document as it stands at ``now`` (UTC); InvalidInput when it is no CycloneDX 1.6 JSON."""
-    try:
-        bom = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"expected waivers as CycloneDX JSON, saw: {error}", _MEND) from error
-    if not isinstance(bom, dict) or bom.get("bomFormat") != "CycloneDX" or bom.get("specVersion") != "1.6":
-        raise InvalidInput("expected waivers with bomFormat CycloneDX and specVersion 1.6", _MEND)
-    entries = bom.get("vulnerabilities", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InvalidInput("expected `vulnerabilities` to be a list of objects", _MEND)
+    entries = _vex(document).get("vulnerabilities", [])
     today = now.astimezone(UTC).date()
     waivers: list[Waiver] = []
     refused: list[RefusedWaiver] = []
@@ -117,6 +109,20 @@ def read_vex(document: bytes, now: datetime) -> Waivers:
         tuple(sorted(waivers, key=lambda w: (w.vulnerability, w.purl, w.expires))),
         tuple(sorted(refused, key=lambda r: (r.vulnerability, r.ref, r.why))),
     )
+
+
+def _vex(document: bytes) -> dict[str, Any]:
+    """The document, if it is CycloneDX 1.6 with a list of vulnerabilities; InvalidInput otherwise."""
+    try:
+        bom = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"expected waivers as CycloneDX JSON, saw: {error}", _MEND) from error
+    if not isinstance(bom, dict) or bom.get("bomFormat") != "CycloneDX" or bom.get("specVersion") != "1.6":
+        raise InvalidInput("expected waivers with bomFormat CycloneDX and specVersion 1.6", _MEND)
+    entries = bom.get("vulnerabilities", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InvalidInput("expected `vulnerabilities` to be a list of objects", _MEND)
+    return bom
 
 
 def _refs(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -210,6 +216,20 @@ def write_vex(waivers: Sequence[Waiver]) -> bytes:
     """The waivers as canonical CycloneDX VEX 1.6, the same bytes for the same waivers; ``read_vex`` reads it."""
     entries = [_entry(waiver) for waiver in sorted(waivers, key=lambda w: (w.vulnerability, w.purl, w.expires))]
     return rfc8785.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "vulnerabilities": entries})
+
+
+def with_waivers(document: bytes | None, more: Sequence[Waiver]) -> bytes | None:
+    """A VEX document with further waivers in it; the document itself when there are none, None without both.
+
+    InvalidInput when ``document`` is no CycloneDX with a list of vulnerabilities.
+    """
+    if not more:
+        return document
+    if document is None:
+        return write_vex(more)
+    bom = _vex(document)
+    entries = [*bom.get("vulnerabilities", []), *map(_entry, sorted(more, key=lambda w: (w.vulnerability, w.purl)))]
+    return json.dumps({**bom, "vulnerabilities": entries}, sort_keys=True, indent=1).encode()
 
 
 def _entry(waiver: Waiver) -> dict[str, Any]:
