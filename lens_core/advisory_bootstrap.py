@@ -44,8 +44,9 @@ def vex_file(settings: Settings) -> bytes | None:
 
 
 def vulnerability_gate(settings: Settings, ledger: SqlLedger) -> VulnerabilityGate:
-    """The gate of a night, over the cuts of the home folder, with the waivers of the file and those that were stated."""
-    statements, signatures = SqlStatements(settings.home / "lens.db", trail_of(settings)), open_signatures(settings)
+    """The gate of a night, over the cuts of the home folder; waivers are those of the file and those stated."""
+    statements = SqlStatements(settings.home / "lens.db", trail_of(settings))
+    signatures = open_signatures(settings)
     rules = settings.signoff.rules(())
 
     def waivers(release: Release, now: datetime) -> bytes | None:

@@ -28,7 +28,19 @@ from lens_core.risk_inputs import advisory_inputs, alerts_input, change_input, f
 from lens_core.scans import Scans
 from lens_core.series import Series
 from lens_core.signoff.break_glass import reviews
-from lens_core.signoff.words import Case, CutCase, DrillCase, Measured, NightCase, Recorded, Scan, SignoffRules
+from lens_core.signoff.readiness import readiness
+from lens_core.signoff.words import (
+    Act,
+    Case,
+    CutCase,
+    DrillCase,
+    Measured,
+    NightCase,
+    Readiness,
+    Recorded,
+    Scan,
+    SignoffRules,
+)
 from lens_core.signoff_ports import SignatureCheck, StatementLedger
 from lens_core.stated_waivers import read_statements, waivers_that_hold
 from lens_core.supply.advisories import AdvisorySource
@@ -39,6 +51,7 @@ from lens_core.trends import series_of
 
 ADVISORY_GATES = frozenset({"dependency_audit", "container_scan", "vulnerabilities"})
 """Gates of a cut that the newest look at the advisory sources answers in its place."""
+_OF_GLASS = frozenset({Act.BREAK_GLASS, Act.COUNTERSIGN, Act.REVIEW})
 _LATENCIES = ("p95_ms", "p99_ms")
 
 
@@ -118,6 +131,11 @@ class Qualification:
             audit_at=audit.newest_at,
             reviews=self._reviews(now),
         )
+
+    def readiness(self, version: str = "") -> Readiness:
+        """Whether a version may be promoted now, and everything that speaks for and against it."""
+        case = self.case(version)
+        return readiness(case, self._world.rules, self._world.clock.now())
 
     def rescan(self, version: str = "") -> Scan:
         """Ask the advisory sources about a cut now, and keep what they said. IntegrityError when it does not verify."""
@@ -205,7 +223,8 @@ class Qualification:
     def _reviews(self, now: datetime) -> tuple[str, ...]:
         """Open reviews of any candidate, in words; a statement that cannot be read is said of its own candidate."""
         world = self._world
-        every, _ = read_statements(world.statements.statements(), world.signatures, world.rules)
+        glass = [kept for kept in world.statements.statements() if kept.act in _OF_GLASS]
+        every, _ = read_statements(glass, world.signatures, world.rules)
         return tuple(one.words(now) for one in reviews(every, world.rules) if one.open)
 
     def _scans(self, release: Release, statements: Sequence[Recorded], audit: AuditStanding, now: datetime) -> Scans:

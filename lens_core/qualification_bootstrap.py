@@ -1,28 +1,20 @@
 """Joins what qualifying a candidate needs: ``open_qualification(settings)``."""
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from lens_core.adapters.alert_ledger import SqlAlertLedger
-from lens_core.adapters.audit_anchors import anchors_of
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.git_source import GitSource
-from lens_core.adapters.ledger_contents import contents
-from lens_core.adapters.own_keys import AUDIT, public_folder, public_keys
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.scan_files import ScanFiles
 from lens_core.adapters.signoff_ledger import SqlStatements
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.advisory_bootstrap import advisory_sources, vex_file
-from lens_core.audit_bootstrap import trail_of
-from lens_core.audit import Kept
-from lens_core.audit_records import mismatches
-from lens_core.audit_verification import AuditVerification, verify
-from lens_core.config import Settings
+from lens_core.audit_bootstrap import audit_of, trail_of
+from lens_core.config import Settings, load_settings
 from lens_core.dataset_bootstrap import open_catalogue, open_dataset_digest, open_previous
 from lens_core.drills.record import rules_json
 from lens_core.errors import LensError
@@ -77,6 +69,11 @@ def open_qualification(settings: Settings, clock: Clock | None = None, *, recomp
     )
 
 
+def open_check(home: Path | None = None, config: Path | None = None, *, recompute: bool = False) -> Qualification:
+    """``open_qualification`` by the configuration of a home folder, for whoever only looks."""
+    return open_qualification(load_settings(home, config), recompute=recompute)
+
+
 def slices_of(settings: Settings) -> tuple[str, ...]:
     """The slices that a night must be of: all of the catalogue."""
     return tuple(str(corpus.slice) for corpus in open_catalogue(settings).corpora)
@@ -102,24 +99,13 @@ def _standing(settings: Settings) -> Callable[[], AuditStanding]:
 
     def standing() -> AuditStanding:
         try:
-            found = _verified(settings)
-        except (LensError, OSError, sqlite3.Error) as error:
+            found = audit_of(settings).verify()
+        except (LensError, OSError) as error:
             return AuditStanding(str(error) or type(error).__name__, None)
         odd = [*found.faults, *found.mismatches.values()]
+        if found.entries and not found.anchored and settings.audit.anchors:
+            odd.append(f"no head of it is kept where [audit] says: {', '.join(settings.audit.anchors)}")
         more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
         return AuditStanding("; ".join(odd[:_SHOWN]) + more, found.latest, found.claimed)
 
     return standing
-
-
-def _verified(settings: Settings) -> AuditVerification:
-    home = settings.home
-    keys = public_keys(AUDIT, public_folder(home))
-    kept = [
-        one for place in anchors_of(settings.audit.anchors, home, settings.audit.timeout_s) for one in place.anchors()
-    ]
-    with closing(sqlite3.connect(f"file:{home / 'lens.db'}?mode=ro", uri=True)) as ledger:
-        rows = ledger.execute("SELECT number, content, head, key, signature FROM audit_entry ORDER BY number")
-        found = verify((Kept(*row) for row in rows), keys, kept)
-        held = contents(lambda query: ledger.execute(query).fetchall())
-    return replace(found, mismatches=mismatches(found.claimed, held))

@@ -5,6 +5,7 @@ that would take minutes are absent: builds, scanners, containers, load. What the
 ``good_cut``, ``good_drill`` and ``fakes``. Making one takes seconds, so modules make it once and copy it:
 
     ready = make_ready_home(folder)          # everything but the approvals
+    ready.approve()                          # signed by four people, at the real time
     other = ready.copy(folder2)              # the same, elsewhere
 """
 
@@ -28,7 +29,6 @@ from good_cut import good_steps, hour_before, write_advisories
 from good_drill import PREVIOUS, good_cells, good_versions
 from places import PROJECT
 
-from lens_core.adapters.audit_anchors import anchors_of
 from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.compatibility_gate import CompatibilityGate
@@ -41,8 +41,10 @@ from lens_core.adapters.lease import FileLease
 from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger
+from lens_core.adapters.ssh_signatures import SshSigner
 from lens_core.adapters.vulnerability_gate import VulnerabilityGate
 from lens_core.advisory_bootstrap import vulnerability_gate
+from lens_core.audit_bootstrap import anchors_of
 from lens_core.config import Settings, load_settings
 from lens_core.cut import CutRequest, CutRun, CutWorld
 from lens_core.dataset_bootstrap import open_catalogue, open_dataset_digest
@@ -55,7 +57,8 @@ from lens_core.drills.run import CompatDrill, DrillWorld
 from lens_core.model import Candidate, Night, Release
 from lens_core.night import NightRequest, NightRules, World
 from lens_core.service import Lens
-from lens_core.signoff.words import Role
+from lens_core.signoff.words import Act, Recorded, Role
+from lens_core.signoff_bootstrap import open_signoff
 from lens_core.supply.candidate import read_rules
 from lens_core.supply.signatures import pem_of
 from lens_core.supply.words import Signer
@@ -158,7 +161,7 @@ class ReadyHome:
         def signer() -> Signer:
             return own_key(AUDIT, key_folder(home, settings.audit.key_folder), public_folder(home))
 
-        return Trail(signer, anchors_of(settings.audit.anchors, home, 1), now=self.clock.now, person="night-job")
+        return Trail(signer, anchors_of(settings), now=self.clock.now, person="night-job")
 
     @property
     def ledger(self) -> SqlLedger:
@@ -252,9 +255,13 @@ class ReadyHome:
         before = self.clock.moment
         self.clock.moment = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
         try:
-            return self.lens().nightly_validation(NightRequest(_MINUTES, version=version))
+            return self.lens().nightly_validation(self.request(version))
         finally:
             self.clock.moment = before
+
+    def request(self, version: str = VERSION) -> NightRequest:
+        """What a night of a version is asked to do."""
+        return NightRequest(_MINUTES, version=version)
 
     def lens(self) -> Lens:
         """The service that nights run in: only builds, corpora, load and notebooks are fakes."""
@@ -301,6 +308,16 @@ class ReadyHome:
         )
         notebooks.lens = Lens(world)
         return notebooks.lens
+
+    def approve(self, *roles: Role) -> tuple[Recorded, ...]:
+        """Approvals by the people of these roles (all four, when none is named), signed with their keys, now."""
+        desk = open_signoff(self.home, self.config)
+        given = []
+        for role in roles or tuple(PEOPLE):
+            name = PEOPLE[role]
+            content = desk.draft(Act.APPROVE, VERSION, name, role, "the evidence is complete")
+            given.append(desk.record(SshSigner(self.key(name)).sign(content)))
+        return tuple(given)
 
     def days(self, count: int = LAST) -> Sequence[date]:
         """The dates of the last ``count`` nights before today, oldest first."""
