@@ -34,7 +34,7 @@ run: $(VENV)
 TIMED := tests/e2e/test_planted_faults.py tests/e2e/test_monitor.py tests/integration/test_load.py
 test: $(VENV) services
 	.venv/bin/python -m lens_core.adapters.coverage_record begin
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(TIMED)) -n 3 --dist loadgroup --cov-fail-under=0 --cov-report=
+	.venv/bin/python -m pytest $(addprefix --ignore=,$(TIMED)) -n 3 --dist loadscope --no-loadscope-reorder --cov-fail-under=0 --cov-report=
 	.venv/bin/python -m pytest $(TIMED) --cov-append
 	.venv/bin/python -m lens_core.adapters.coverage_record end
 

@@ -84,6 +84,8 @@ def main(
     names = tuple(name.strip() for name in slices.split(",") if name.strip())
     settings = Settings(names, per_class, seed, passes)
     try:
+        if json_file and not json_file.absolute().parent.is_dir():  # said before the race, not after it
+            raise InvalidInput(f"cannot write {json_file}: its folder is not there", "name another file after --json")
         compared = compare(settings)
         notes = _notes(settings, compared)
         if json_file:

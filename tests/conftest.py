@@ -14,6 +14,7 @@ os.environ["XDG_CONFIG_HOME"] = _config.name
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # Fakes and builders are shared by folders that are no packages.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,11 +28,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 _ENGINE = {"test_image.py", "test_registry_pull.py", "test_cut_rc.py"}
 
 
-def pytest_collection_modifyitems(items):
-    """With several processes a file stays in one of them, for what it shares is made once."""
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("engine" if name in _ENGINE else str(item.path)))
+class _ByFile(LoadScopeScheduling):
+    """A file stays in one process, for what it shares is made once."""
+
+    def _split_scope(self, nodeid):
+        path = nodeid.partition("::")[0]
+        return "engine" if path.rpartition("/")[2] in _ENGINE else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Marks of xdist's own groups are not heard by this pytest, so the groups are told to the scheduler itself."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="module")
