@@ -19,6 +19,9 @@ from lens_core.adapters.ledger_schema import Migrated, prepare
 from lens_core.audit import Anchor, Note
 from lens_core.errors import Unavailable
 
+BUSY_S = 30.0
+"""How long a transaction waits for another process that writes."""
+
 
 def as_utc(stored: datetime) -> datetime:
     """A moment that was read back: SQLite keeps no zone, and everything written is UTC."""
@@ -93,6 +96,8 @@ class LedgerFile:
                 anchor = self._trail.append(session, change.notes, now, command)
             elif _rows_written(session) != before and not also_bookkeeping:
                 raise RuntimeError("a change of the ledger said nothing to the audit log: it is undone")
+            else:
+                anchor = self._trail.not_kept(session)
         if anchor is not None:
             self._trail.anchor(anchor)
 
@@ -133,7 +138,7 @@ def _unavailable(what: str, error: DatabaseError | OSError) -> Unavailable:
 
 def _open_engine(file: Path) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
