@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a fork keeps no threads
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pyarrow.parquet
+import scipy.stats
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cutting import CuttingHouse
 from fakes import FakeClock, build_house, digest_of
@@ -152,6 +155,8 @@ def open_only(folder: Path) -> str:
     return ""
 
 
+# Loaded before anything forks: a night would load them at its first use, each time anew.
+LOADED = (pyarrow.parquet, scipy.stats)
 ACTS = {one.__name__: one for one in (cut, night, record, migrate, sign, crowd, open_only)}
 
 
