@@ -72,7 +72,7 @@ class Entry:
         try:
             found = shape.members(json.loads(content), _MEMBERS, where)
             shape.exactly(found["format"], FORMAT, where)
-            at = datetime.strptime(found["at"], TIME).replace(tzinfo=UTC)
+            at = moment(found["at"])
         except (ValueError, TypeError) as error:
             raise IntegrityError(f"{where}: expected JSON as Lens writes it, saw {content[:60]!r}") from error
         facts = found["facts"]
@@ -117,6 +117,14 @@ class Anchor:
     at: datetime
     key: str
     signature: bytes
+
+
+def moment(text: str) -> datetime:
+    """A time as entries and anchors write it; ValueError for any other text."""
+    at = datetime.fromisoformat(text)
+    if at.strftime(TIME) != text:
+        raise ValueError(f"expected a time in UTC to the microsecond, saw {text!r}")
+    return at
 
 
 def extended(content: bytes) -> "hashlib._Hash":

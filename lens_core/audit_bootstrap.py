@@ -36,9 +36,13 @@ def trail_of(settings: Settings) -> Trail:
     return Trail(signer, anchors_of(settings), keys=keys, rest_s=audit.every_s)
 
 
-def anchors_of(settings: Settings) -> tuple[AuditAnchors, ...]:
-    """The places that ``[audit] anchors`` names; relative ones lie in the home folder. InvalidInput for none."""
-    return tuple(_place(name, settings.home, settings.audit.timeout_s) for name in settings.audit.anchors)
+def anchors_of(settings: Settings, home: Path | None = None) -> tuple[AuditAnchors, ...]:
+    """The places that ``[audit] anchors`` names; InvalidInput for none. Relative ones lie in the home folder.
+
+    Another ``home`` is one that is being restored, and not in place yet.
+    """
+    folder = home or settings.home
+    return tuple(_place(name, folder, settings.audit.timeout_s) for name in settings.audit.anchors)
 
 
 def _place(name: str, home: Path, timeout_s: float) -> AuditAnchors:

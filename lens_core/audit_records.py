@@ -9,7 +9,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from lens_core.audit import Entry
 from lens_core.documents import plain
 from lens_core.model import Answer, Candidate, Evidence, Measurement, Night, Release
 from lens_core.supply import canonical
@@ -69,26 +68,26 @@ def scan_record(candidate: str, at: datetime, verdict: str, reason: str) -> str:
     return _digest("scan", {"candidate": candidate, "at": at, "verdict": verdict, "reason": reason})
 
 
-def claims(entry: Entry) -> Iterator[tuple[str, str]]:
-    """What an entry says that the ledger holds from then on: things by name, as ``held_*`` name them too."""
-    facts, what = entry.facts, entry.what
+def claims(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an entry, as JSON has it, says that the ledger holds from then on: things by name, as ``held_*`` too."""
+    facts, what, subject, record = entry["facts"], entry["what"], entry["subject"], entry["record"]
     if what == "ledger.began":
         yield from facts.items()
     elif what == "candidate.recorded":
-        yield held_candidate(entry.subject), entry.record
+        yield held_candidate(subject), record
     elif what in {"release.recorded", "release.pushed"}:
         if "release" in facts:
             yield held_release(facts["version"]), facts["release"]
         if facts.get("pushed_to"):
             yield held_push(facts["version"]), facts["pushed_to"]
     elif what == "night.opened":
-        yield held_opening(facts["night"]), entry.record
+        yield held_opening(facts["night"]), record
     elif what == "night.closed":
-        yield held_night(facts["night"]), entry.record
+        yield held_night(facts["night"]), record
     elif what == "scan.recorded":
-        yield held_scan(entry.record), entry.subject
+        yield held_scan(record), subject
     elif what.startswith("statement."):
-        yield held_statement(entry.record), f"{what.removeprefix('statement.')} {entry.subject}"
+        yield held_statement(record), f"{what.removeprefix('statement.')} {subject}"
 
 
 CLAIMING = ("ledger.began", "candidate.recorded", "release.", "night.opened", "night.closed", "scan.", "statement.")

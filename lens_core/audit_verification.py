@@ -6,13 +6,14 @@ finds where that began. Somebody who has the key as well is shown by the heads t
 log whose end is gone: then the first bad entry is found as closely as heads were kept.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from lens_core.audit import FORMAT, GENESIS, TIME, Anchor, Entry, Kept, extended, signed_bytes
+from lens_core.audit import FORMAT, GENESIS, Anchor, Entry, Kept, extended, moment, signed_bytes
 from lens_core.audit_records import CLAIMING, claims
 from lens_core.errors import IntegrityError
 from lens_core.supply.signatures import SIGNATURE_BYTES, is_signed
@@ -20,6 +21,7 @@ from lens_core.supply.signatures import SIGNATURE_BYTES, is_signed
 _HASH_BYTES = 32
 _AT = slice(len(b'{"at":"'), len(b'{"at":"2026-11-24T02:00:00.000000Z'))  # the first member of canonical bytes
 _WHAT = b',"what":"'  # followed by texts only, where a quote is escaped: the last one is the member's
+_LINK = b',"format":"%b","number":%%d,"previous":"%%b","record":"' % FORMAT.encode()
 _CLAIMING = tuple(name.encode() for name in CLAIMING)
 
 
@@ -64,10 +66,7 @@ def verify(
     ``every_signature`` checks all, for a damaged signature in the middle takes nothing from what the later ones say.
     """
     chain = _Chain()
-    for kept in entries:
-        chain.add(kept)
-        if chain.broken:
-            break
+    chain.follow(entries)
     said = _Findings(chain, keys)
     said.signatures(every=every_signature)
     said.anchors(sorted(anchors, key=lambda anchor: anchor.number))
@@ -86,36 +85,41 @@ class _Chain:
         self._heads, self._signatures = bytearray(), bytearray()  # 96 bytes an entry: a million fits in memory
         self._latest = b""
 
-    def add(self, kept: Kept) -> None:
-        """Follow one entry, or say in ``broken`` why it does not follow."""
-        number = self.count + 1
-        content = kept.content
-        link = f',"format":"{FORMAT}","number":{number},"previous":"{self.head}","record":"'.encode()
-        if link not in content:
-            self.broken = _no_link(kept, number, self.head)
-            return
-        hashed = extended(content)
-        head = "sha256:" + hashed.hexdigest()
-        if kept.head != head or kept.number != number:
-            self.broken = f"entry {number} was edited: its content gives {head}, beside it stands {kept.head}"
-            return
-        if len(kept.signature) != SIGNATURE_BYTES:
-            self.broken = f"entry {number} has no signature"
-            return
-        if content.startswith(_CLAIMING, content.rfind(_WHAT) + len(_WHAT)) and not self._claim(content, number):
-            return
-        if not self.runs or self.runs[-1][1] != kept.key:
-            self.runs.append((number, kept.key))
-        self._heads += hashed.digest()
-        self._signatures += kept.signature
-        self._latest = max(self._latest, content[_AT])
-        self.count, self.head = number, head
+    def follow(self, entries: Iterable[Kept]) -> None:
+        """Follow entries until one does not follow; then ``broken`` says why.
+
+        A million times: nothing is parsed here that need not be, and names are local.
+        """
+        count, head, latest, last_key = 0, GENESIS.encode(), b"", None
+        for kept in entries:
+            number, content, claimed_head, key, signature = kept
+            if number != count + 1 or _LINK % (number, head) not in content:
+                self.broken = _no_link(kept, count + 1, head.decode())
+                break
+            hashed = extended(content)
+            next_head = "sha256:" + hashed.hexdigest()
+            if claimed_head != next_head:
+                self.broken = f"entry {number} was edited: its content gives {next_head}, it says {claimed_head}"
+                break
+            if len(signature) != SIGNATURE_BYTES:
+                self.broken = f"entry {number} has no signature"
+                break
+            if content.startswith(_CLAIMING, content.rfind(_WHAT) + len(_WHAT)) and not self._claim(content, number):
+                break
+            if key != last_key:
+                last_key = key
+                self.runs.append((number, key))
+            self._heads += hashed.digest()
+            self._signatures += signature
+            latest = max(latest, content[_AT])
+            count, head = number, next_head.encode()
+        self.count, self.head, self._latest = count, head.decode(), latest
 
     def _claim(self, content: bytes, number: int) -> bool:
         try:
-            self.claimed.update(claims(Entry.decode(content)))
-        except (IntegrityError, KeyError) as error:
-            self.broken = f"entry {number} is none that Lens writes: {error}"
+            self.claimed.update(claims(json.loads(content)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.broken = f"entry {number} is none that Lens writes: {error!r}"
             return False
         return True
 
@@ -131,7 +135,7 @@ class _Chain:
     def latest(self) -> datetime | None:
         """The latest time that an entry names; None without one."""
         try:
-            return datetime.strptime(self._latest.decode(), TIME).replace(tzinfo=UTC)
+            return moment(self._latest.decode())
         except ValueError:
             return None
 
@@ -238,6 +242,8 @@ def _no_link(kept: Kept, number: int, head: str) -> str:
         seen = Entry.decode(kept.content)
     except IntegrityError:
         return f"entry {number} cannot be read: it was edited"
+    if kept.number != seen.number:
+        return f"expected entry {number}, saw one that stands as entry {kept.number} and says {seen.number}"
     if seen.number > number:
         return f"expected entry {number}, saw entry {seen.number}: entries were removed, or put in another order"
     if seen.number < number:

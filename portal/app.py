@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from lens_core.errors import LensError
-from portal.views import candidates, last_night, trends
+from portal import banner
+from portal.views import candidates, last_night, signoff, trends
 
 _HERE = Path(__file__).parent
 
@@ -16,8 +17,10 @@ st.html(_HERE / "lens.css")
 _night_page = st.Page(last_night.show, title="Last night", default=True)
 _trends_page = st.Page(lambda: trends.show(_night_page), title="Latency trends", url_path="trends")
 _candidates_page = st.Page(candidates.show, title="Candidates", url_path="candidates")
-_page = st.navigation([_night_page, _trends_page, _candidates_page], position="top")
+_signoff_page = st.Page(signoff.show, title="Sign-off", url_path="signoff")
+_page = st.navigation([_night_page, _trends_page, _candidates_page, _signoff_page], position="top")
 
+banner.show()
 try:
     _page.run()
 except LensError as error:

@@ -2,28 +2,39 @@
 
 A closed night never changes, so what was read of it is kept; the list of nights and an open night
 are read anew after some seconds. A candidate is verified again when its files, its drills, the trusted keys or
-the ledger's memory of it changed, and every hour, because bytes may go bad without a trace.
+the ledger's memory of it changed, and every hour, because bytes may go bad without a trace. Whether a candidate
+may be promoted is kept for seconds only, for others decide on it elsewhere; whoever signs here is shown it anew.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 import streamlit as st
 
-from lens_core import bootstrap, candidates_bootstrap
+from lens_core import bootstrap, candidates_bootstrap, portal_bootstrap
+from lens_core.audit import Entry
+from lens_core.audit_verification import AuditVerification
 from lens_core.candidates import Candidates, Cut, Inventory, Known
 from lens_core.drills.reader import DrillVerification
-from lens_core.errors import LensError
+from lens_core.errors import InvalidInput, LensError
 from lens_core.model import Answer, Evidence, Measurement, Night, NightState
+from lens_core.places import config_file
+from lens_core.portal_bootstrap import PortalSignoff
+from lens_core.signoff.break_glass import Review
+from lens_core.signoff.words import Person
+from lens_core.signoff_desk import SignoffDesk, Standing
+from lens_core.signoff_ports import StatementSigner
 from lens_core.views import latency_limits, trend_frame
 
 TREND_METRICS = ("p50_ms", "p95_ms", "p99_ms", "tail_ratio")
 _KEPT_METRICS = (*TREND_METRICS, "baseline_p95_ms", "baseline_p99_ms")
 TREND_NIGHTS = 180
 _BELIEVED_S = 3600
+_READY_S = 10
 
 
 class Reader(Protocol):
@@ -193,3 +204,80 @@ def drills(known: Known, wheel_sha256: str) -> tuple[DrillVerification, ...]:
 @st.cache_data(ttl=_BELIEVED_S, max_entries=16, show_spinner="Verifying the drills")
 def _kept_drills(version: str, stamp: str, wheel_sha256: str) -> tuple[DrillVerification, ...]:  # noqa: ARG001  (part of the key)
     return _candidates().drills(version, wheel_sha256)
+
+
+def desk() -> SignoffDesk:
+    """The desk, of the configuration as it is now."""
+    return _signoff().desk
+
+
+def portal_signer() -> StatementSigner:
+    """Signs with the portal's own key."""
+    return _signoff().signer
+
+
+def people() -> tuple[Person, ...]:
+    """Whom ``lens.toml`` names."""
+    return _signoff().people
+
+
+def _signoff() -> PortalSignoff:
+    """Somebody whose role was taken away in ``lens.toml`` must not keep it until the portal is started again."""
+    return _opened_signoff(_config_stamp())
+
+
+def _config_stamp() -> str:
+    try:
+        seen = config_file().stat()
+    except OSError as error:
+        raise InvalidInput(
+            f"expected the configuration at {config_file()}, saw {error.strerror}",
+            "start the portal in the project's folder, or name the file in LENS_CONFIG",
+        ) from error
+    return f"{seen.st_ino}.{seen.st_mtime_ns}.{seen.st_size}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _opened_signoff(stamp: str) -> PortalSignoff:  # noqa: ARG001  (part of the key)
+    return portal_bootstrap.open_portal_signoff()
+
+
+def now() -> datetime:
+    """The time by which sign-ins end."""
+    return _signoff().now()
+
+
+def standing(version: str) -> Standing:
+    """Where a version stands, and who may state what on it."""
+    return _kept_standing(_config_stamp(), version)
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=16, show_spinner="Verifying everything that it rests on")
+def _kept_standing(stamp: str, version: str) -> Standing:  # noqa: ARG001  (part of the key)
+    return desk().standing(version)
+
+
+@st.cache_data(ttl=_READY_S, show_spinner=False)
+def reviews() -> tuple[Review, ...]:
+    """Every use of break-glass that nobody has reviewed, of any candidate, oldest first."""
+    return desk().reviews()
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=1, show_spinner="Verifying the audit log")
+def audit() -> AuditVerification:
+    """What verifying the audit log gave."""
+    return _signoff().audit.verify()
+
+
+@st.cache_resource(ttl=_READY_S, max_entries=16, show_spinner=False)
+def entries(subject: str, last: int) -> tuple[Entry, ...]:
+    """The newest entries of the audit log on a candidate, oldest first."""
+    return _signoff().audit.entries(last, subject)
+
+
+def forget_standing() -> None:
+    """Read anew what a statement changes."""
+    audit.clear()
+    entries.clear()
+    _kept_standing.clear()
+    reviews.clear()

@@ -62,6 +62,17 @@ def facts_list(rows: Iterable[tuple[str, str]]) -> str:
     return f"<dl class='lens-facts'>{''.join(f'<div><dt>{k}</dt><dd>{v}</dd></div>' for k, v in rows)}</dl>"
 
 
+def paragraph(words: str) -> str:
+    """Words of a record as a paragraph."""
+    return f"<p>{escape(words)}</p>"
+
+
+def notes(title: str, notes: Iterable[str]) -> str:
+    """A list of remarks under a title."""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<div class='lens-notes'><p>{escape(title)}:</p><ul>{items}</ul></div>"
+
+
 def binding_list(night: Night) -> str:
     """What the verdict holds for, and for nothing else."""
     dirty = "<strong>DIRTY</strong>" if night.candidate.dirty else "clean"

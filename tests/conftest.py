@@ -8,13 +8,13 @@ from pathlib import Path
 # Two threads of linear algebra on two cores wait for each other more than they work; set before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
-_config = tempfile.TemporaryDirectory(prefix="lens-tests-config-")
-os.environ["XDG_CONFIG_HOME"] = _config.name
-
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+# Every ledger signs its audit log with a key of its own, which lies with the user's configuration: not with yours.
+_config = tempfile.TemporaryDirectory(prefix="lens-tests-config-")
+os.environ["XDG_CONFIG_HOME"] = _config.name
 
 # Fakes and builders are shared by folders that are no packages.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -5,11 +5,11 @@ import binascii
 import json
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from lens_core.audit import HEAD, TIME, Anchor
+from lens_core.audit import HEAD, TIME, Anchor, moment
 from lens_core.errors import IntegrityError, Unavailable
 from lens_core.supply import canonical, shape
 from lens_core.supply.signatures import KEY_ID
@@ -44,7 +44,7 @@ def parse_anchor(content: bytes, where: str) -> Anchor:
         return Anchor(
             shape.whole(found["number"], where),
             shape.text(found["head"], HEAD, where),
-            datetime.strptime(found["at"], TIME).replace(tzinfo=UTC),
+            moment(found["at"]),
             shape.text(found["key"], KEY_ID, where),
             base64.b64decode(found["signature"], validate=True),
         )

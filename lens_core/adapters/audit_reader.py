@@ -20,9 +20,12 @@ from lens_core.errors import IntegrityError, InvalidInput, Unavailable
 MAGIC = b"SQLite format 3\0"
 _ENTRIES = "SELECT number, content, head, key, signature FROM audit_entry ORDER BY number"
 _NEWEST = _ENTRIES + " DESC"
-_LINE = re.compile(
-    rb'\{"entry":(\{.*\}),"head":"(sha256:[0-9a-f]{64})","key":"([^"\\]*)","signature":"([A-Za-z0-9+/=]*)"\}\n'
+_BEGIN = b'{"entry":'
+_END = re.compile(
+    rb',"head":"(sha256:[0-9a-f]{64})","key":"(ed25519:[0-9a-f]{64})","signature":"([A-Za-z0-9+/]{86}==)"\}\n'
 )
+# Of one length, whatever it holds: so it is found from the line's end, and a million lines are not searched.
+_END_BYTES = len(b',"head":"sha256:","key":"ed25519:","signature":""}\n') + 64 + 64 + 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,12 @@ def exported_line(kept: Kept) -> bytes:
 
 def _exported(opened: BinaryIO, name: str) -> Iterator[Kept]:
     for number, line in enumerate(opened, 1):
-        found = _LINE.fullmatch(line)
-        if found is None:
+        found = _END.fullmatch(line, max(0, len(line) - _END_BYTES))
+        if found is None or not line.startswith(_BEGIN):
             raise IntegrityError(
                 f"{name}, line {number}: expected an entry of an audit log, saw {line[:60]!r}",
                 "it was cut off or edited, or is no export: `lens audit export` makes one",
             )
-        content, head, key, signature = found.groups()
-        yield Kept(number, content, head.decode(), key.decode(errors="replace"), base64.b64decode(signature + b"=="))
+        head, key, signature = found.groups()
+        content = line[len(_BEGIN) : found.start()]
+        yield Kept(number, content, head.decode(), key.decode(), base64.b64decode(signature))

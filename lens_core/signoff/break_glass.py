@@ -15,7 +15,8 @@ NEVER_LIFTED = frozenset({"cut", "scan", "expired", "rejected", "audit", "clock"
 class Review:
     """The look at a use of break-glass that somebody else owes until ``due``; ``closed_by`` is empty while it is open.
 
-    ``request`` and ``countersign`` are the digests of the two statements; a review refers to either.
+    Break-glass itself holds from ``since`` to ``until``, if nothing ends it before. ``request`` and ``countersign`` are
+    the digests of the two statements; a review refers to either.
     """
 
     version: str
@@ -26,6 +27,7 @@ class Review:
     countersigned_by: str
     why: str
     since: datetime
+    until: datetime
     due: datetime
     closed_by: str
     said: str
@@ -167,6 +169,7 @@ def _review(request: Recorded, grant: Recorded, looks: Sequence[Recorded], rules
         countersigned_by=grant.statement.person,
         why=request.statement.reason,
         since=grant.statement.at,
+        until=standing.ends(grant, rules.break_glass_ttl),
         due=grant.recorded_at + rules.review_within,
         closed_by=closing.person if closing else "",
         said=closing.reason if closing else "",

@@ -1,63 +1,33 @@
 """The portal as a person meets it: the real server, a real browser, nothing beyond loopback."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from cutting import VERSION, CuttingHouse
 from drilling import DrillHouse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from lens_core.drills.judging import JUDGES
 from lens_core.supply.signatures import key_id, pem_of
+from tests.portal.browsing import WAIT_MS, free_port, served
 from tests.portal.fake_lens import SLICES, seeded, write_ledger
 
-_ROOT = Path(__file__).parents[2]
-_CHROMIUM = Path("/usr/bin/chromium")
-_FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-_READY_WITHIN_S = 90
-_WAIT_MS = 30_000
-
 # Streamlit asks for two files below the address of a page that is opened directly (its issue 7074).
-_KNOWN_ERRORS = re.compile(r"/(trends|candidates)/_stcore/(health|host-config)$")
+_KNOWN_ERRORS = re.compile(r"/(trends|candidates|signoff)/_stcore/(health|host-config)$")
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running portal over a real ledger of fourteen nights, and a candidate that was drilled."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("home")
     write_ledger(seeded(home))
     _cut_and_drill(home)
-    streamlit = shutil.which("streamlit", path=str(Path(sys.executable).parent))
-    assert streamlit
-    server = subprocess.Popen(
-        [streamlit, "run", "portal/serve.py", "--server.port", str(port)],
-        cwd=_ROOT,
-        env=os.environ | {"PYTHONPATH": str(_ROOT), "LENS_HOME": str(home)},
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(address, server)
+    with served({"LENS_HOME": str(home)}, free_port()) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def _cut_and_drill(home: Path) -> None:
@@ -72,31 +42,6 @@ def _cut_and_drill(home: Path) -> None:
     DrillHouse(home, key=cuts.key, version=VERSION, wheel=wheel, judges=dict(JUDGES)).drill()
 
 
-def _wait_until_ready(address: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while time.monotonic() < deadline:
-        assert server.poll() is None, f"the portal ended with {server.returncode}"
-        try:
-            if httpx.get(f"{address}/health").json()["status"] == "ok":
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(f"the portal did not answer /health within {_READY_WITHIN_S} s")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a machine without one skips, continuous integration does not."""
-    if not _CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{_CHROMIUM} is needed here: apt-get install chromium")
-        pytest.skip(f"{_CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_FLAGS))
-        yield browser
-        browser.close()
-
-
 def test_a_person_reads_the_night_its_slices_and_its_report(portal: str, browser: Browser) -> None:
     """Verdict, reasons, twelve slices and links are seen, the report opens, and no request leaves loopback."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
@@ -106,7 +51,7 @@ def test_a_person_reads_the_night_its_slices_and_its_report(portal: str, browser
     context.on("console", lambda message: _complain(complaints, message))
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     page = context.new_page()
-    page.set_default_timeout(_WAIT_MS)
+    page.set_default_timeout(WAIT_MS)
     page.goto(portal)
     _reads_the_night(page)
     _opens_the_report(page)
@@ -125,7 +70,7 @@ def _complain(complaints: list[str], message: ConsoleMessage) -> None:
 
 
 def _reads_the_night(page: Page) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text("✕ FAIL: night of 24 November 2026", timeout=_WAIT_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("✕ FAIL: night of 24 November 2026", timeout=WAIT_MS)
     expect(page.get_by_text("2.31 is not ≤ 2").first).to_be_visible()
     matrix = page.get_by_role("table", name="What each gate says about each slice")
     for name in SLICES:
@@ -140,7 +85,7 @@ def _opens_the_report(page: Page) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Open the nightly report").click()
     report = opened.value
-    expect(report.get_by_role("heading", name="Nightly report 2026-11-24.1")).to_be_visible(timeout=_WAIT_MS)
+    expect(report.get_by_role("heading", name="Nightly report 2026-11-24.1")).to_be_visible(timeout=WAIT_MS)
     expect(report.get_by_text("the script beside it was loaded")).to_be_visible()
     report.close()
     with page.expect_download() as started:
@@ -152,39 +97,39 @@ def _chooses_a_slice(page: Page) -> None:
     page.get_by_role("link", name="backend/python/large").first.click()
     page.wait_for_url(re.compile(r"slice=backend"))
     answers = page.get_by_role("table", name="Answers for backend/python/large")
-    expect(answers.get_by_role("row", name=re.compile("Tail ratio"))).to_contain_text("≤ 2.00×", timeout=_WAIT_MS)
+    expect(answers.get_by_role("row", name=re.compile("Tail ratio"))).to_contain_text("≤ 2.00×", timeout=WAIT_MS)
 
 
 def _follows_the_trends(page: Page, portal: str) -> None:
     page.goto(f"{portal}/trends?charts=true")
-    expect(page.get_by_role("heading", name="Latency trends")).to_be_visible(timeout=_WAIT_MS)
+    expect(page.get_by_role("heading", name="Latency trends")).to_be_visible(timeout=WAIT_MS)
     panels = page.locator(".js-plotly-plot .cartesianlayer > .subplot")
-    expect(panels).to_have_count(len(SLICES), timeout=_WAIT_MS)
+    expect(panels).to_have_count(len(SLICES), timeout=WAIT_MS)
     page.get_by_text("All values, a row per night").click()
     expect(page.get_by_text("Fewest samples behind one of these values: n = 1,500.")).to_be_visible()
     page.get_by_text("The 14 nights drawn here").click()
     page.get_by_role("link", name="2026-11-20.1").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("night of 20 November 2026", timeout=_WAIT_MS)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("night of 20 November 2026", timeout=WAIT_MS)
 
 
 def _reads_the_candidate(page: Page) -> None:
     page.get_by_role("link", name="Candidates").click()
-    expect(page.get_by_role("heading", name=f"INCONCLUSIVE: {VERSION}")).to_be_visible(timeout=_WAIT_MS)
+    expect(page.get_by_role("heading", name=f"INCONCLUSIVE: {VERSION}")).to_be_visible(timeout=WAIT_MS)
     listed = page.get_by_role("table", name="Candidates, newest first")
     expect(listed.get_by_role("row", name=re.compile(VERSION))).to_contain_text("✓ as signed")
     gates = page.get_by_role("table", name="What each gate says, worst first")
     expect(gates.get_by_role("row", name=re.compile("Line coverage"))).to_contain_text("no value")
-    expect(page.locator(".js-plotly-plot").get_by_text("! ERROR")).to_have_count(4, timeout=_WAIT_MS)
+    expect(page.locator(".js-plotly-plot").get_by_text("! ERROR")).to_have_count(4, timeout=WAIT_MS)
     expect(page.get_by_role("table", name="The way back to each previous version")).to_contain_text("unknown")
     listed.get_by_role("link", name=VERSION).click()
     page.wait_for_url(re.compile(rf"/candidates\?candidate={VERSION}$"))
-    expect(gates).to_be_visible(timeout=_WAIT_MS)
+    expect(gates).to_be_visible(timeout=WAIT_MS)
 
 
 def test_a_point_of_a_chart_leads_to_its_night(portal: str, browser: Browser) -> None:
     """Clicking a point offers the page of the night that it stands for."""
     page = browser.new_page(viewport={"width": 1400, "height": 1400})
-    page.set_default_timeout(_WAIT_MS)
+    page.set_default_timeout(WAIT_MS)
     page.goto(f"{portal}/trends?charts=true&slices=backend%2Fpython%2Fsmall")
     point = page.locator(".js-plotly-plot .scatterlayer .point").nth(2)
     point.wait_for(state="attached")
@@ -203,7 +148,7 @@ def test_a_date_in_the_address_opens_its_night(portal: str, browser: Browser) ->
     """In a browser too, a date names its night, and an unknown one is refused."""
     page = browser.new_page()
     page.goto(f"{portal}/?night=2026-11-20")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("night of 20 November 2026", timeout=_WAIT_MS)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("night of 20 November 2026", timeout=WAIT_MS)
     page.goto(f"{portal}/?night=2020-01-01")
-    expect(page.get_by_text("No night “2020-01-01” in this ledger")).to_be_visible(timeout=_WAIT_MS)
+    expect(page.get_by_text("No night “2020-01-01” in this ledger")).to_be_visible(timeout=WAIT_MS)
     page.close()

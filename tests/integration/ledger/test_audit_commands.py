@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from lens_core.adapters.own_keys import key_folder, own_key
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.audit import Entry, Kept, signed_bytes
-from lens_core.audit_bootstrap import open_audit, trail_of
+from lens_core.audit_bootstrap import anchors_of, open_audit, trail_of
 from lens_core.audit_cli import audit_app
 from lens_core.config import load_settings
+from lens_core.errors import InvalidInput
 from lens_core.model import (
     Answer,
     Candidate,
@@ -203,3 +204,42 @@ def test_the_head_is_anchored_on_demand(home):
     (home / "audit" / "anchors.jsonl").unlink()
     assert rows(home)[-1].head in lens("anchor").stdout
     assert [one.number for one in open_audit()._places[0].anchors()] == [7]
+
+
+def test_a_log_that_begins_late_names_what_was_there(home):
+    """A ledger that is older than its log: the first entry takes what it holds down, and holds it from then on."""
+    sql(home, "DELETE FROM audit_entry")
+    (home / "audit" / "anchors.jsonl").unlink()
+    assert "no entry of it" in lens("verify").stderr
+    SqlLedger(home / "lens.db", trail_of(load_settings())).record_push("0.1.0", "registry/y@sha256:1")
+    said, code = verified()
+    assert (code, said["verification"]["entries"]) == (0, 2)
+    sql(home, "UPDATE answer SET verdict = 'PASS'")
+    assert verified()[1] == BROKEN
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("audit/heads.jsonl", "FileAnchors"),
+        ("audit/heads/", "FolderAnchors"),
+        ("git:repo#refs/lens/here", "GitAnchors"),
+        ("https://example.org/heads", "HttpsAnchors"),
+    ],
+)
+def test_the_configuration_names_places_of_every_kind(home, tmp_path, name, kind):
+    """A file, a folder, a ref and an address, told apart by how they are written."""
+    settings = load_settings()
+    audit = settings.audit.model_copy(update={"anchors": (name,)})
+    [place] = anchors_of(settings.model_copy(update={"audit": audit}), tmp_path)
+    assert type(place).__name__ == kind
+    assert name.partition("#")[0].removeprefix("git:").removesuffix("/") in place.name
+
+
+def test_what_cannot_be_done_says_what_to_do(home, tmp_path):
+    """No key beside a file, kept heads beside none, a file that is there, a home without a ledger."""
+    assert "--key" in lens("verify", home / "lens.db").exception.message
+    assert "FILE" in lens("verify", "--anchors", home).exception.message
+    assert "cannot be written" in lens("export", home / "lens.db").exception.message
+    (home / "lens.db").rename(tmp_path / "elsewhere.db")
+    assert isinstance(lens("verify").exception, InvalidInput)

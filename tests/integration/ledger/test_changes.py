@@ -3,12 +3,14 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
 import pytest
 from sqlmodel import select
 
+from lens_core.adapters.alert_ledger import SqlAlertLedger
 from lens_core.adapters.audit_anchors import FileAnchors
 from lens_core.adapters.audit_log import Trail
 from lens_core.adapters.audit_rows import LeaseRow
@@ -16,9 +18,11 @@ from lens_core.adapters.ledger_contents import contents
 from lens_core.adapters.ledger_file import LedgerFile
 from lens_core.adapters.own_keys import own_key, public_keys
 from lens_core.adapters.sql_ledger import SqlLedger
+from lens_core.alerts import Alert, AlertState, Change, Severity, Watch
 from lens_core.audit import GENESIS, Note, head_of
 from lens_core.audit_records import held_night
 from lens_core.errors import BrokenChain, Unavailable
+from lens_core.findings import AlertKind
 from lens_core.model import (
     Answer,
     Candidate,
@@ -230,3 +234,20 @@ def test_a_log_goes_on_under_another_persons_key_that_this_home_knows(tmp_path):
     unknown = Trail(partial(own_key, "audit", tmp_path / "eve", env={}))
     with pytest.raises(BrokenChain), LedgerFile(tmp_path / "lens.db", unknown).change() as change:
         change.note(Note("lease.taken", ""))
+
+
+def test_only_evaluations_that_change_an_alert_have_entries(tmp_path, trail):
+    """An alert that opens is in the log, by the monitor, or by the person who did it; counters and panes are not."""
+    ledger = SqlAlertLedger(tmp_path / "lens.db", trail)
+    opened = Alert("ratio:s:1", AlertKind.RATIO, "s", AlertState.OPEN, Severity.WARNING, NOW, NOW, 1, "2.4 > 2")
+    seen = replace(opened, state=AlertState.ACKNOWLEDGED, change_count=2, reason="on it", changed_by="mia")
+    for changes in (
+        [Change(opened, "open", None, spoken=True)],
+        [],
+        [Change(seen, "acknowledge", opened.state, spoken=True)],
+    ):
+        ledger.advance(lambda _watches, said=changes: ([Watch(AlertKind.RATIO, "s", 1)], said), NOW, ("x",))
+    message = ledger.deliveries()[0].message.message_id
+    ledger.begin_delivery(message, "x", NOW)
+    said = [(entry["what"], entry["who"], entry["subject"], entry["why"]) for entry in entries(tmp_path / "lens.db")]
+    assert said[1:] == [("alert.open", "ada", "s", "2.4 > 2"), ("alert.acknowledge", "mia", "s", "on it")]

@@ -9,6 +9,7 @@ import pytest
 from good_cut import PYPI, advisory, hour_before, write_advisories
 from ready_home import EARLIER, PEOPLE, VERSION, make_ready_home
 
+from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.ssh_signatures import SshSigner
 from lens_core.audit_records import held_night, night_record
@@ -224,3 +225,13 @@ def test_a_lie_that_the_log_tells_too_is_found_in_the_samples(made, recompute):
     evidence = NightEvidence(ledger, ParquetSamples(), made.home, policy, claimed, recompute=recompute)
     faults = [evidence.case(one).fault for one in ledger.nights()]
     assert all("judging again gives WAIVED" in fault for fault in faults) if recompute else not any(faults)
+
+
+def test_git_counts_lines_between_commits_that_it_knows(made):
+    """Added and removed ones; None for a commit that is not there, or for what is no commit."""
+    source = GitSource(made.project)
+    first, second = made.candidate(EARLIER).commit, made.candidate(VERSION).commit
+    assert source.lines_changed(first, second) == source.lines_changed(second, first) == 1
+    assert source.lines_changed(first, first) == 0
+    assert source.lines_changed(first, "0" * 40) is None
+    assert source.lines_changed("--output=x", second) is None

@@ -9,7 +9,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from places import PROJECT
 
 from lens_core.errors import InvalidInput
-from lens_core.supply.vex import Waiver, read_vex, write_vex
+from lens_core.supply.vex import Waiver, read_vex, with_waivers, write_vex
 
 NOW = datetime(2026, 11, 26, 23, 59, tzinfo=UTC)
 PURL = "pkg:pypi/jinja2@2.10"
@@ -137,6 +137,18 @@ def test_written_and_read():
     assert write_vex(waivers.in_force[::-1]) == written
     assert read_vex(written, NOW).in_force == waivers.in_force
     assert len(waivers.in_force) == 3
+
+
+def test_stated_waivers_join_those_of_the_file():
+    """Both hold in one valid document; without any the file stays as it is, and without both there is none."""
+    file, [stated] = document(entry(id="A-1")), read_vex(document(entry()), NOW).in_force
+    joined = with_waivers(file, [stated])
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(joined.decode()) is None
+    assert [one.vulnerability for one in read_vex(joined, NOW).in_force] == ["A-1", "CVE-2026-1"]
+    assert read_vex(with_waivers(None, [stated]), NOW).in_force == (stated,)
+    assert (with_waivers(file, []), with_waivers(None, [])) == (file, None)
+    with pytest.raises(InvalidInput, match="CycloneDX"):
+        with_waivers(b"{}", [stated])
 
 
 def test_the_projects_own_waivers():
