@@ -103,7 +103,7 @@ class Backups:
             done += sizes[path]
         seen = {file.path: f"sha256:{file.sha256}" for file in files}
         return BackupManifest(
-            made_at=self._now(),
+            made_at=self._now().replace(microsecond=0),
             made_by=self._made_by,
             schema=known.schema,
             entries=known.entries,
