@@ -13,6 +13,7 @@ import pytest
 from cutting import CuttingHouse
 from fakes import FakeClock, build_house, digest_of
 
+from lens_core.adapters import backup as backing_up
 from lens_core.adapters import restore as restoring
 from lens_core.adapters.audit_anchors import FileAnchors
 from lens_core.adapters.audit_log import default_trail
@@ -132,17 +133,16 @@ def test_a_restored_ledger_says_so_and_goes_on(home, tmp_path):
 
 def test_a_backup_is_of_one_moment(home, tmp_path, monkeypatch):
     """What is written while it is made is either all in it or not at all: no kept head is newer than the ledger."""
-    ledger = SqlLedger(home / "lens.db")
-    taken = Backups._take_first
+    ledger, copied = SqlLedger(home / "lens.db"), backing_up.snapshot
 
-    def meanwhile(backups, scratch):
-        found = taken(backups, scratch)
+    def meanwhile(file, target):
+        copied(file, target)
         ledger.add_candidate(Candidate("9", digest_of("nine"), "9" * 40, dirty=False), FakeClock().now())
-        return found
 
-    monkeypatch.setattr(Backups, "_take_first", meanwhile)
+    monkeypatch.setattr(backing_up, "snapshot", meanwhile)
     made = make(home, tmp_path / "b.tar")
     assert len(entries_of(home)) == made.entries + 1
+    assert ANCHORS in {file.path for file in made.files}
     assert restore(tmp_path / "b.tar", tmp_path / "new").lost == 0
     assert "9" not in {candidate.version for candidate in SqlLedger(tmp_path / "new" / "lens.db").candidates()}
 
