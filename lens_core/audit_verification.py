@@ -66,10 +66,7 @@ def verify(
     ``every_signature`` checks all, for a damaged signature in the middle takes nothing from what the later ones say.
     """
     chain = _Chain()
-    for kept in entries:
-        chain.add(kept)
-        if chain.broken:
-            break
+    chain.follow(entries)
     said = _Findings(chain, keys)
     said.signatures(every=every_signature)
     said.anchors(sorted(anchors, key=lambda anchor: anchor.number))
@@ -87,32 +84,36 @@ class _Chain:
         self.runs: list[tuple[int, str]] = []  # the first entry of each stretch that one key signed
         self._heads, self._signatures = bytearray(), bytearray()  # 96 bytes an entry: a million fits in memory
         self._latest = b""
-        self._key: str | None = None
 
-    def add(self, kept: Kept) -> None:
-        """Follow one entry, or say in ``broken`` why it does not follow. A million times: nothing is parsed here."""
-        number, content, claimed_head, key, signature = kept
-        if number != self.count + 1 or _LINK % (number, self.head.encode()) not in content:
-            self.broken = _no_link(kept, self.count + 1, self.head)
-            return
-        hashed = extended(content)
-        head = "sha256:" + hashed.hexdigest()
-        if claimed_head != head:
-            self.broken = f"entry {number} was edited: its content gives {head}, beside it stands {claimed_head}"
-            return
-        if len(signature) != SIGNATURE_BYTES:
-            self.broken = f"entry {number} has no signature"
-            return
-        if content.startswith(_CLAIMING, content.rfind(_WHAT) + len(_WHAT)) and not self._claim(content, number):
-            return
-        if key != self._key:
-            self._key = key
-            self.runs.append((number, key))
-        self._heads += hashed.digest()
-        self._signatures += signature
-        if (at := content[_AT]) > self._latest:
-            self._latest = at
-        self.count, self.head = number, head
+    def follow(self, entries: Iterable[Kept]) -> None:
+        """Follow entries until one does not follow; then ``broken`` says why.
+
+        A million times: nothing is parsed here that need not be, and names are local.
+        """
+        count, head, latest, last_key = 0, GENESIS.encode(), b"", None
+        for kept in entries:
+            number, content, claimed_head, key, signature = kept
+            if number != count + 1 or _LINK % (number, head) not in content:
+                self.broken = _no_link(kept, count + 1, head.decode())
+                break
+            hashed = extended(content)
+            next_head = "sha256:" + hashed.hexdigest()
+            if claimed_head != next_head:
+                self.broken = f"entry {number} was edited: its content gives {next_head}, it says {claimed_head}"
+                break
+            if len(signature) != SIGNATURE_BYTES:
+                self.broken = f"entry {number} has no signature"
+                break
+            if content.startswith(_CLAIMING, content.rfind(_WHAT) + len(_WHAT)) and not self._claim(content, number):
+                break
+            if key != last_key:
+                last_key = key
+                self.runs.append((number, key))
+            self._heads += hashed.digest()
+            self._signatures += signature
+            latest = max(latest, content[_AT])
+            count, head = number, next_head.encode()
+        self.count, self.head, self._latest = count, head.decode(), latest
 
     def _claim(self, content: bytes, number: int) -> bool:
         try:

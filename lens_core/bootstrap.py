@@ -8,6 +8,7 @@ from lens_core.adapters.compatibility_gate import CompatibilityGate
 from lens_core.adapters.control_process import ControlProcess
 from lens_core.adapters.corpora import CorpusStore
 from lens_core.adapters.lease import FileLease
+from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.load import OpenLoopLoad
 from lens_core.adapters.papermill_runner import PapermillRunner
 from lens_core.adapters.samples import ParquetSamples
@@ -39,7 +40,9 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
     corpora = CorpusStore(home / "corpora", data_file(settings, "definitions"))
     builder = WheelBuilder(_PROJECT, home / "artifacts")
     store = ParquetSamples()
-    ledger = SqlLedger(home / "lens.db", trail_of(settings))
+    trail = trail_of(settings)
+    ledger = SqlLedger(home / "lens.db", trail)
+    tokens = SqlLeases(home / "lens.db", trail)
     return Lens(
         World(
             ledger=ledger,
@@ -47,7 +50,7 @@ def open_lens(home: Path | None = None, config: Path | None = None) -> Lens:
             builder=builder,
             corpora=corpora,
             store=store,
-            lease=FileLease(home / "night.lock"),
+            lease=FencedLease(FileLease(home / "night.lock"), tokens, NIGHT, SystemClock()),
             notebooks=PapermillRunner(
                 home / "nights" / "assets", settings.night.cell_timeout_s, settings.night.start_timeout_s
             ),

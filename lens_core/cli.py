@@ -35,6 +35,8 @@ COMMANDS = {
     "approvals": "signoff_cli:approvals",
     "break-glass": "glass_cli:glass_app",
     "audit": "audit_cli:audit_app",
+    "backup": "backup_cli:backup",
+    "restore": "backup_cli:restore",
     "keys": "keys_cli:keys_app",
     "corpora": "nights_cli:corpora_app",
     "nightly-validation": "nights_cli:nightly_validation",

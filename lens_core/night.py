@@ -32,9 +32,9 @@ from lens_core.ports import (
     Corpora,
     EvidenceStore,
     FetchListener,
-    Lease,
     Ledger,
     NightGate,
+    NightLease,
     NotebookRunner,
 )
 from lens_core.validation import SliceValidation, explain
@@ -81,7 +81,7 @@ class World:
     builder: Builder
     corpora: Corpora
     store: EvidenceStore
-    lease: Lease
+    lease: NightLease
     notebooks: NotebookRunner
     validation: SliceValidation
     catalogue: Catalogue
@@ -124,10 +124,10 @@ class NightRun:
     def run(self) -> Night:
         """Run the night to its verdict. Conflict when one is running, or this date has its night."""
         world = self._world
-        with world.lease.hold():
-            close_abandoned(world, self._say)
+        with world.lease.hold() as fence:
+            close_abandoned(world, fence, self._say)
             candidate = self._candidate()
-            night = world.ledger.open_night(self._open(candidate))
+            night = world.ledger.open_night(self._open(candidate), fence)
             dirty = ", the working tree holds changes that are not in it" if candidate.dirty else ""
             self._say(
                 f"night {night.night_id}: {candidate.version} {candidate.digest.short} of commit "
@@ -327,10 +327,11 @@ def _figures(measured: Measurement) -> str:
     return "  " + "  ".join(said)
 
 
-def close_abandoned(world: World, say: Say) -> None:
-    """Close nights whose process died. Only the holder of the lease may call this: no one else runs one."""
+def close_abandoned(world: World, fence: int, say: Say) -> None:
+    """Close nights whose process died, as the holder of the lease with the token ``fence``: nobody else runs one."""
     for night in world.ledger.nights():
         if night.state is NightState.OPEN:
             why = "the process that ran it died before the night was judged"
+            world.ledger.take_over(night.night_id, fence, world.clock.now())
             world.ledger.close_night(night.night_id, Verdict.ERROR, why, (), (), world.clock.now())
             say(f"night {night.night_id} was left open: closed as ERROR, {why}")

@@ -249,10 +249,17 @@ class NightGate(Protocol):
 
 
 class Lease(Protocol):
-    """One night at a time."""
+    """One of a kind at a time."""
 
     def hold(self) -> AbstractContextManager[None]:
         """Hold the lease; Conflict when another living process holds it."""
+
+
+class NightLease(Protocol):
+    """One night at a time, also where a process that lost the lease does not know it yet."""
+
+    def hold(self) -> AbstractContextManager[int]:
+        """Hold the lease, as ``Lease``; the fencing token, higher than those of all holders before."""
 
 
 class Ledger(Protocol):
@@ -264,8 +271,15 @@ class Ledger(Protocol):
     def candidates(self) -> tuple[Candidate, ...]:
         """Newest first."""
 
-    def open_night(self, night: Night) -> Night:
-        """Record a night as open and give it its id; Conflict when its date is taken."""
+    def open_night(self, night: Night, fence: int | None = None) -> Night:
+        """Record a night as open and give it its id; Conflict when its date is taken.
+
+        ``fence`` is the token of the lease that the night is run under (None: of the newest). As soon as somebody
+        takes that lease anew, everything that would be written to the night is a Conflict.
+        """
+
+    def take_over(self, night_id: str, fence: int, now: datetime) -> None:
+        """Make an open night, whose process died, one of the lease with the newest token; Conflict for another."""
 
     def record_answers(self, night_id: str, answers: Sequence[Answer]) -> None:
         """Add answers to an open night."""

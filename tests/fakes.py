@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lens_core.adapters.lease import FileLease
+from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.catalogue import Catalogue
@@ -333,7 +334,7 @@ def build_house(home: Path, first_release: str = "0.1.0") -> House:
         builder=builder,
         corpora=corpora,
         store=store,
-        lease=FileLease(home / "night.lock"),
+        lease=FencedLease(FileLease(home / "night.lock"), SqlLeases(home / "lens.db"), NIGHT, clock),
         notebooks=notebooks,
         validation=validation,
         catalogue=CATALOGUE,

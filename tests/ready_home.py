@@ -38,6 +38,7 @@ from lens_core.adapters.drill_cells import folder_digest
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.keys import PrivateKeySigner, TrustStore
 from lens_core.adapters.lease import FileLease
+from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger
@@ -274,7 +275,9 @@ class ReadyHome:
             builder=builder,
             corpora=corpora,
             store=store,
-            lease=FileLease(self.home / "night.lock"),
+            lease=FencedLease(
+                FileLease(self.home / "night.lock"), SqlLeases(self.ledger_file, self.trail), NIGHT, self.clock
+            ),
             notebooks=notebooks,
             validation=SliceValidation(
                 builder=builder,

@@ -50,6 +50,7 @@ class Trail:
         self._person = person
         self._rest_s = rest_s
         self._failed: dict[str, float] = {}
+        self._caught_up = False
 
     @cached_property
     def _signer(self) -> Signer:
@@ -67,7 +68,7 @@ class Trail:
     def append(self, session: Session, notes: Sequence[Note], now: datetime | None, command: str) -> Anchor:
         """Add an entry for each note to the open transaction, which holds the write lock; the new head."""
         at = (now or self._now()).astimezone(UTC)
-        last = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()).limit(1)).first()
+        self._caught_up, last = True, _newest(session)
         number, head = (0, GENESIS) if last is None else (last.number, last.head)
         if last is None:
             notes = [self._beginning(session), *notes]
@@ -86,6 +87,14 @@ class Trail:
         session.add_all(rows)
         session.flush()
         return Anchor(number, head, at, key, rows[-1].signature)
+
+    def not_kept(self, session: Session) -> Anchor | None:
+        """The newest head, the first time that this is asked: a process may have died before it kept it elsewhere."""
+        last = None if self._caught_up else _newest(session)
+        self._caught_up = True
+        if last is None:
+            return None
+        return Anchor(last.number, last.head, Entry.decode(last.content).at, last.key, last.signature)
 
     def anchor(self, anchor: Anchor) -> None:
         """Keep a committed head everywhere. What fails is said once, and tried again with a later change."""
@@ -119,6 +128,10 @@ class Trail:
         session.flush()
         there = contents(lambda query: connection.exec_driver_sql(query).all())
         return Note("ledger.began", "", "the audit log of this ledger begins", facts=there)
+
+
+def _newest(session: Session) -> AuditRow | None:
+    return session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()).limit(1)).first()
 
 
 def default_trail(home: Path) -> Trail:

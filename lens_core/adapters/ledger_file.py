@@ -10,20 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, IntegrityError
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
-from lens_core.adapters import alert_rows, audit_rows, night_rows, signoff_rows
 from lens_core.adapters.audit_log import Trail, default_trail
-from lens_core.audit import Note
-from lens_core.errors import InvalidInput, Unavailable
+from lens_core.adapters.ledger_schema import Migrated, prepare
+from lens_core.audit import Anchor, Note
+from lens_core.errors import Unavailable
 
-SCHEMA_VERSION = 4
-"""Raised with every change of a table; there is no migration yet, so another one is refused."""
-
-ROWS = (alert_rows, audit_rows, night_rows, signoff_rows)
-"""Where the tables stand. Nights and alerts share one file: whichever is opened first makes all of them."""
+BUSY_S = 30.0
+"""How long a transaction waits for another process that writes."""
 
 
 def as_utc(stored: datetime) -> datetime:
@@ -51,16 +48,19 @@ class LedgerChange:
 class LedgerFile:
     """One file, and the ``trail`` that its changes leave.
 
-    InvalidInput for one of another schema, Unavailable when it cannot be opened or does not answer.
+    An older ledger is brought to today's schema when it is opened. InvalidInput for a later one, Unavailable when it
+    cannot be opened or does not answer.
     """
 
     def __init__(self, file: Path, trail: Trail | None = None) -> None:
         self._trail = trail or default_trail(file.parent)
         try:
             self._engine = _open_engine(file)
-            _prepare(self._engine, file)
+            anchor = prepare(self._engine, file, self._note_migration)
         except (DatabaseError, OSError) as error:
             raise _unavailable(f"the ledger {file.name} cannot be opened", error) from error
+        if anchor is not None:
+            self._trail.anchor(anchor)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -96,8 +96,16 @@ class LedgerFile:
                 anchor = self._trail.append(session, change.notes, now, command)
             elif _rows_written(session) != before and not also_bookkeeping:
                 raise RuntimeError("a change of the ledger said nothing to the audit log: it is undone")
+            else:
+                anchor = self._trail.not_kept(session)
         if anchor is not None:
             self._trail.anchor(anchor)
+
+    def _note_migration(self, connection: Connection, done: Migrated) -> Anchor:
+        facts = {"from": str(done.seen), "to": str(done.now), "copy": done.copy.name, "copy_sha256": done.copy_sha256}
+        with Session(connection) as session:
+            note = Note("ledger.migrated", "", "an earlier Lens wrote it", facts=facts)
+            return self._trail.append(session, [note], None, "")
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Session]:
@@ -130,7 +138,7 @@ def _unavailable(what: str, error: DatabaseError | OSError) -> Unavailable:
 
 def _open_engine(file: Path) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
@@ -147,16 +155,3 @@ def _open_engine(file: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _prepare(engine: Engine, file: Path) -> None:
-    with engine.execution_options(writes=True).begin() as connection:
-        seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if seen == 0 and not inspect(connection).get_table_names():
-            SQLModel.metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif seen != SCHEMA_VERSION:
-            raise InvalidInput(
-                f"expected a ledger of schema {SCHEMA_VERSION}, saw schema {seen} in {file.name}",
-                "it was made by another version of Lens: use that one, or name another folder in LENS_HOME",
-            )

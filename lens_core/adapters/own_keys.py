@@ -43,7 +43,7 @@ def own_key(name: str, folder: Path, public: Path | None = None, env: Mapping[st
         found = signer_from_text(pem, f"the variable {variable}")
     else:
         file = folder / f"{name}.pem"
-        if not file.exists():
+        if not _is_there(file):
             _make(file)
         found = signer_from_file(file)
     if public is not None:
@@ -66,6 +66,15 @@ def public_keys(name: str, public: Path) -> Mapping[str, bytes]:
             raise IntegrityError(f"{file}: {error.message}", f"restore {file} from a backup") from error
         keys[key_id(key)] = key
     return keys
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise InvalidInput(
+            f"{file} cannot be read: {error.strerror}", "name a folder of yours in key_folder of [audit]"
+        ) from error
 
 
 def _make(file: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.audit_log import Trail
+from lens_core.adapters.leases import NIGHT, current_token
 from lens_core.adapters.ledger_file import LedgerChange, LedgerFile, as_utc
 from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow, ReleaseRow
 from lens_core.audit import Note
@@ -67,8 +68,10 @@ class SqlLedger:
                 )
             if row is None:
                 _add_candidate(change, release.candidate, release.cut_at)
-                session.add(_release_row(release))
-                change.note(_release_note(release))
+                row = _release_row(release)
+                session.add(row)
+                session.flush()
+                change.note(_release_note(_release(row, session.get_one(CandidateRow, row.candidate_digest))))
 
     def record_push(self, version: str, pushed_to: str) -> None:
         """See ``ReleaseLedger``."""
@@ -89,10 +92,12 @@ class SqlLedger:
         with self._file.session() as session:
             return tuple(_release(row, candidate) for row, candidate in session.exec(query))
 
-    def open_night(self, night: Night) -> Night:
+    def open_night(self, night: Night, fence: int | None = None) -> Night:
         """See ``Ledger``. The id is the date and the attempt: ``2026-11-24.1``."""
         with self._file.change(night.opened_at) as change:
             session = change.session
+            newest = current_token(session, NIGHT)
+            _hold_newest(newest if fence is None else fence, newest)
             today = session.exec(select(NightRow).where(NightRow.night_date == night.night_date)).all()
             for row in today:
                 rival = row.candidate_digest == str(night.candidate.digest) and row.slices == list(night.slices)
@@ -106,9 +111,23 @@ class SqlLedger:
             attempt = max((row.attempt for row in today), default=0) + 1
             night_id = f"{night.night_date}.{attempt}"
             opened = replace(night, night_id=night_id, attempt=attempt, folder=f"nights/{night_id}")
-            session.add(_night_row(opened))
-            change.note(_night_note("night.opened", opened, opening_record(opened)))
+            row = _night_row(opened, newest)
+            session.add(row)
+            session.flush()
+            held = _night(row, _known(session))  # the entry is of what the ledger holds, not of what was handed to it
+            change.note(_night_note("night.opened", held, opening_record(held)))
             return opened
+
+    def take_over(self, night_id: str, fence: int, now: datetime) -> None:
+        """See ``Ledger``."""
+        with self._file.change(now) as change:
+            row = _still_open(change.session, night_id)
+            _hold_newest(fence, current_token(change.session, NIGHT))
+            if row.fence != fence:
+                facts = {"night": night_id, "lease": NIGHT, "from": str(row.fence), "to": str(fence)}
+                row.fence = fence
+                change.session.add(row)
+                change.note(Note("lease.taken", row.candidate_digest, "the process that ran it died", facts=facts))
 
     def close_night(
         self,
@@ -132,7 +151,7 @@ class SqlLedger:
             session.add(row)
             session.flush()
             session.expire_all()  # the entry is of what the ledger holds, not of what was handed to it
-            closed = _night(row, {known.digest: known for known in session.exec(select(CandidateRow))})
+            closed = _night(row, _known(session))
             held = _answers(session, night_id), _measurements(session, night_id), _evidence(session, night_id)
             facts = {"verdict": verdict.name}
             change.note(_night_note("night.closed", closed, night_record(closed, *held), reason, facts))
@@ -191,7 +210,7 @@ class SqlLedger:
         """See ``Ledger``."""
         order = (col(NightRow.night_date).desc(), col(NightRow.attempt).desc())
         with self._file.session() as session:
-            known = {row.digest: row for row in session.exec(select(CandidateRow)).all()}
+            known = _known(session)
             rows = session.exec(select(NightRow).order_by(*order)).all()
             return tuple(_night(row, known) for row in rows)
 
@@ -209,6 +228,10 @@ class SqlLedger:
         """See ``Ledger``."""
         with self._file.session() as session:
             return _evidence(session, night_id)
+
+
+def _known(session: Session) -> dict[str, CandidateRow]:
+    return {row.digest: row for row in session.exec(select(CandidateRow))}
 
 
 def _answers(session: Session, night_id: str) -> tuple[Answer, ...]:
@@ -303,14 +326,30 @@ def _row(session: Session, night_id: str) -> NightRow:
     return row
 
 
+def _hold_newest(fence: int, newest: int) -> None:
+    if fence != newest:
+        raise Conflict(
+            f"expected the lease {NIGHT} with token {newest}, saw token {fence}: another process took over",
+            "end this one: what it would write is refused",
+            blockers=[f"lease {NIGHT}: token {newest} is the newest"],
+        )
+
+
 def _open_row(session: Session, night_id: str) -> NightRow:
+    """The row of a night that may be written to: it is open, and nobody took over since it was opened."""
+    row = _still_open(session, night_id)
+    _hold_newest(row.fence, current_token(session, NIGHT))
+    return row
+
+
+def _still_open(session: Session, night_id: str) -> NightRow:
     row = _row(session, night_id)
     if row.state != NightState.OPEN.value:
         raise Conflict(f"night {night_id} is closed ({row.verdict}): nothing is added to it", "start another night")
     return row
 
 
-def _night_row(night: Night) -> NightRow:
+def _night_row(night: Night, fence: int) -> NightRow:
     return NightRow(
         night_id=night.night_id,
         night_date=night.night_date,
@@ -329,6 +368,7 @@ def _night_row(night: Night) -> NightRow:
         reason="",
         opened_at=night.opened_at,
         closed_at=None,
+        fence=fence,
     )
 
 

@@ -1,6 +1,6 @@
 """What one would sign now: everything that is known of a candidate, by digest."""
 
-from lens_core.signoff.words import Case, Dossier, Risk, Streak
+from lens_core.signoff.words import Case, Dossier, Level, Risk, Streak
 from lens_core.supply.candidate import GATES, SBOM
 from lens_core.supply.statement import PROVENANCE
 
@@ -54,8 +54,28 @@ def dossier(case: Case, streak: Streak, risk: Risk) -> Dossier | None:
 
 
 def difference(signed: Dossier, now: Dossier) -> str:
-    """What changed since ``signed``, in words; empty when nothing did."""
-    return "; ".join(_changed(name, getattr(signed, name), getattr(now, name)) for name in signed.changes(now))
+    """What changed since ``signed``, in words; empty when nothing did that whoever signed would want to hear of.
+
+    Factors of the risk change by themselves as nights pass: only one that got worse counts, beside the risk's level.
+    """
+    changed = [name for name in signed.changes(now) if name != "risk" or _riskier(signed.risk, now.risk)]
+    return "; ".join(_changed(name, getattr(signed, name), getattr(now, name)) for name in changed)
+
+
+def _riskier(signed: str, now: str) -> bool:
+    """Whether the level is another one, or a factor got worse than it was, or was not there."""
+    (level, factors), (level_now, factors_now) = _levels(signed), _levels(now)
+    return level != level_now or any(
+        name not in factors or one.value > factors[name].value for name, one in factors_now.items()
+    )
+
+
+def _levels(risk: str) -> tuple[str, dict[str, Level]]:
+    """What ``dossier`` wrote of a risk: its level, and that of each factor; one that is not understood is HIGH."""
+    level, _, factors = risk.partition(": ")
+    found = (one.rpartition(" ") for one in factors.split(", ") if one)
+    known = {one.name.lower(): one for one in Level}
+    return level, {name: known.get(word, Level.HIGH) for name, _, word in found}
 
 
 def _changed(name: str, before: object, after: object) -> str:

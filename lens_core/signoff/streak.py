@@ -164,7 +164,7 @@ def _gap(run: Sequence[_Date], one: _Date, rules: SignoffRules) -> str:
 def _over(run: Sequence[_Date], waiting: date | None, rules: SignoffRules, now: datetime) -> str:
     """Why the run is over by now; empty when it goes on. A date that is not over yet, or runs, is not missing."""
     if len(run) < rules.nights:
-        seen = max(run[-1].day, waiting or run[-1].day)
+        seen = waiting if waiting == run[-1].day + _DAY else run[-1].day
         today = now.astimezone(UTC).date()
         return "" if seen >= today - _DAY else f"{seen + _DAY} has no night that counts"
     if now - run[-1].closed >= rules.max_streak_age:

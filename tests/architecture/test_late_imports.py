@@ -9,6 +9,7 @@ HOMES = {
     "scipy.stats": {"backtest", "confidence"},
     "statsmodels": {"levels"},
     "otava": {"changes"},
+    "alembic": {"ledger_schema"},
     "lens_core.registry_bootstrap": {"verify_cli"},
     "lens_core.adapters.audit_anchors_https": {"audit_bootstrap"},
 }
@@ -32,7 +33,7 @@ def test_the_command_line_starts_without_what_it_may_never_need():
         text=True,
         check=True,
     ).stdout.split()
-    assert not {"scipy.stats", "statsmodels", "otava", "numba", "papermill", "streamlit"} & set(said)
+    assert not {"scipy.stats", "statsmodels", "otava", "numba", "papermill", "streamlit", "alembic"} & set(said)
 
 
 def test_verifying_loads_nothing_that_it_does_not_need():

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,6 +15,7 @@ from sqlmodel import select
 from lens_core.adapters.alert_ledger import SqlAlertLedger
 from lens_core.adapters.audit_anchors import FileAnchors
 from lens_core.adapters.audit_log import Trail
+from lens_core.adapters.audit_reader import reading
 from lens_core.adapters.audit_rows import LeaseRow
 from lens_core.adapters.ledger_contents import contents
 from lens_core.adapters.ledger_file import LedgerFile
@@ -251,3 +254,22 @@ def test_only_evaluations_that_change_an_alert_have_entries(tmp_path, trail):
     ledger.begin_delivery(message, "x", NOW)
     said = [(entry["what"], entry["who"], entry["subject"], entry["why"]) for entry in entries(tmp_path / "lens.db")]
     assert said[1:] == [("alert.open", "ada", "s", "2.4 > 2"), ("alert.acknowledge", "mia", "s", "on it")]
+
+
+def test_reading_the_log_leaves_the_ledgers_locks_alone(tmp_path):
+    """A process that verifies keeps its own ledger open: another that comes and goes does not take the journal away.
+
+    SQLite's locks are the process's: one close of the file by any other hand would end them all (POSIX).
+    """
+    file = tmp_path / "lens.db"
+    ledger = LedgerFile(file)
+    with ledger.change(NOW) as change:
+        change.session.add(a_lease())
+        change.note(Note("lease.taken", ""))
+    with reading(file) as found:
+        assert len(list(found.entries)) == 2
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM lease').fetchall()"
+    subprocess.run([sys.executable, "-c", other, str(file)], check=True)
+    assert file.with_name("lens.db-wal").exists()
+    with ledger.session() as session:
+        assert session.exec(select(LeaseRow)).one().name == "night"

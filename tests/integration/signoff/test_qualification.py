@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,6 +18,7 @@ from lens_core.audit_records import held_night, night_record
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.model import Verdict
 from lens_core.night_evidence import NightEvidence
+from lens_core.qualification import Qualification
 from lens_core.qualification_bootstrap import open_qualification
 from lens_core.signoff.words import Act, Role
 from lens_core.signoff_bootstrap import open_signoff
@@ -235,3 +238,74 @@ def test_git_counts_lines_between_commits_that_it_knows(made):
     assert source.lines_changed(first, first) == 0
     assert source.lines_changed(first, "0" * 40) is None
     assert source.lines_changed("--output=x", second) is None
+
+
+def faults(ready):
+    """Why nights are not believed, by their ids, where there is a reason."""
+    return {one.night.night_id: one.fault for one in qualification(ready).case().nights if one.fault}
+
+
+def test_one_byte_of_a_nights_evidence_is_one_too_many(ready):
+    """The night whose file it is names the file and both digests; the others are believed."""
+    night = f"{ready.days()[1]}.1"
+    file = ready.home / "nights" / night / "backend-python-small" / "samples.parquet"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    found = faults(ready)
+    assert found.keys() == {night}
+    assert "samples.parquet: expected sha256:" in found[night]
+
+
+def test_a_nights_rows_are_those_that_its_audit_entry_names(ready):
+    """Words that somebody put into the database later are not the night's."""
+    night = f"{ready.days()[0]}.1"
+    with closing(sqlite3.connect(ready.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE answer SET reason = 'it was fine' WHERE night_id = ?", (night,))
+    found = faults(ready)
+    assert found.keys() == {night}
+    assert "its audit entry names sha256:" in found[night]
+
+
+def test_a_look_that_the_log_does_not_know_is_none(ready):
+    """A kinder word on the candidate that was put into the database by hand."""
+    become_known(ready, advisory(KNOWN))
+    gather = qualification(ready)
+    gather.rescan()
+    with closing(sqlite3.connect(ready.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE scan SET verdict = 'PASS'")
+    scan = gather.case().scan
+    assert (scan.verdict, "no entry" in scan.reason) == (Verdict.ERROR, True)
+
+
+class Garbled:
+    """A ledger of statements of which one says something else beside it than in it."""
+
+    def __init__(self, statements):
+        self._statements = statements
+
+    def __getattr__(self, name):
+        """As the real one, but for the statements."""
+        return getattr(self._statements, name)
+
+    def statements(self, candidate=None):
+        """What was a rejection is filed as a comment."""
+        return tuple(replace(one, act=Act.COMMENT) for one in self._statements.statements(candidate))
+
+
+def test_a_statement_that_cannot_be_read_may_have_been_a_no(ready):
+    """It is not left out: nothing is believed until somebody has looked."""
+    desk, person = open_signoff(ready.home, ready.config), PEOPLE[Role.QA]
+    desk.record(SshSigner(ready.key(person)).sign(desk.draft(Act.REJECT, VERSION, person, Role.QA, "no")))
+    gather = qualification(ready)
+    world = replace(gather._world, statements=Garbled(gather._world.statements))
+    case = Qualification(world).case()
+    assert (case.statements, "cannot be read" in case.audit) == ((), True)
+
+
+def test_the_cut_is_the_one_that_the_ledger_remembers(ready):
+    """Another one under the same version, sealed by the same trusted key, is at fault."""
+    gather = qualification(ready)
+    told = tuple(replace(one, manifest=one.candidate.digest) for one in gather._world.ledger.releases())
+    gather._world.ledger.releases = lambda: told
+    [fault] = gather.case().cut.faults
+    assert "as the ledger has it" in fault

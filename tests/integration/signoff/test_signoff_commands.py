@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from lens_core.errors import InvalidInput, SignoffRefused
 from lens_core.glass_cli import glass_app
-from lens_core.signoff.words import Role
+from lens_core.signature_bootstrap import open_portal_signer
+from lens_core.signoff.words import Act, Method, Role
 from lens_core.signoff_bootstrap import open_signoff
 from lens_core.signoff_cli import approvals, approve, comment, reject, revoke, waive
 
@@ -123,6 +124,20 @@ def test_git_says_who_one_is(ready, lens, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.email")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", who)
     assert f"{who} as product" in lens("approve", *WHY, "--yes").output
+
+
+def test_the_portal_signs_with_a_key_of_this_home(ready):
+    """Its key is made at its first use, away from the ledger, and what it signs for a verified person counts."""
+    who = PEOPLE[Role.QA]
+    claims = {"iss": "https://id.example.org", "email": who, "email_verified": "true"}
+    content = open_signoff().draft(Act.APPROVE, "", who, Role.QA, "I looked at all of it", claims=claims)
+    assert open_signoff().record(open_portal_signer().sign(content)).method is Method.PORTAL
+    assert [path.name for path in ready.home.rglob("portal*")] == ["portal.pem"]
+    assert b"PRIVATE" not in (ready.home / "keys" / "own" / "portal.pem").read_bytes()
+    text = ready.config.read_text(encoding="utf-8")
+    ready.config.write_text(text.replace("portal_signs = true", "portal_signs = false"), encoding="utf-8")
+    [approval] = open_signoff().readiness().approvals
+    assert "the portal may not sign here" in approval.why
 
 
 def test_an_approval_is_taken_back_and_given_again(lens):

@@ -155,6 +155,15 @@ def test_the_portal_speaks_for_whom_its_provider_verified(room):
         assert why in reason
 
 
+def test_somebody_without_an_address_signs_with_a_key_only(tmp_path):
+    """The portal signs for nobody whose address is not known: it is no way of theirs."""
+    people = tuple(replace(one, emails=()) for one in PEOPLE)
+    room = Room(tmp_path, replace(RULES, people=people), PORTAL)
+    reasons = refused(room, PortalSigner(PORTAL).sign(room.draft(claims=CLAIMS)))
+    assert reasons[0] == "method: cleo@example.org may not sign by portal"
+    assert room.say().method is Method.SSH
+
+
 def test_two_people_with_one_key_are_one_person(room):
     """A key that signed for somebody on this candidate signs for nobody else, though the file of signers says so."""
     both = HANDS[WHO[Role.QA]]
@@ -177,6 +186,26 @@ def test_somebody_who_was_faster_is_seen(room, monkeypatch):
         return record(*arguments)
 
     monkeypatch.setattr(room.ledger, "record_statement", beaten)
+    with pytest.raises(SignoffRefused) as caught:
+        room.desk.record(signed)
+    assert caught.value.blockers[0].startswith("double: qa is given by ada@example.org")
+    assert [kept.person for kept in room.ledger.statements()] == ["ada@example.org"]
+
+
+def test_what_came_while_the_evidence_was_gathered_is_seen(room, monkeypatch):
+    """A decision takes a while: a statement that is recorded after the case was read undoes it as well."""
+    signed = HANDS[WHO[Role.QA]].sign(room.draft())
+    gather, said = room.case, []
+
+    def slowly(version):
+        case = gather(version)
+        if not said:
+            said.append(True)
+            monkeypatch.setattr(room, "case", gather)
+            room.say(role=Role.QA, person="ada@example.org")
+        return case
+
+    monkeypatch.setattr(room, "case", slowly)
     with pytest.raises(SignoffRefused) as caught:
         room.desk.record(signed)
     assert caught.value.blockers[0].startswith("double: qa is given by ada@example.org")

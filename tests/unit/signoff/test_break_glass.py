@@ -22,9 +22,10 @@ from signing_off import (
 )
 
 from lens_core.model import Verdict
+from lens_core.signoff.approvals import refusals
 from lens_core.signoff.break_glass import glass, reviews
 from lens_core.signoff.readiness import readiness
-from lens_core.signoff.words import Act, Method, Role, Scan, State
+from lens_core.signoff.words import Act, Method, Role, State
 
 ASKED, GRANTED = NOW - 20 * MINUTE, NOW - 10 * MINUTE
 SHORT = unsigned_case(nights=(night(1), night(0)), audit_at=NOW - DAY)
@@ -222,7 +223,11 @@ def test_a_review_is_owed_though_a_key_was_revoked_since():
 
 
 def test_an_approval_may_be_given_under_it():
-    """What it lifted does not stand in the way of people who look anyway."""
-    case = replace(opened(), scan=Scan(NOW - HOUR, Verdict.PASS, "nothing"))
-    held = told(case, recorded(stated(case, role=Role.QA)))
-    assert [one.person for one in ready_of(held).approvals if one.holds] == [WHO[Role.QA]]
+    """What it lifted does not stand in the way of people who look anyway; what it does not lift does."""
+    case = opened()
+    said = stated(case, role=Role.QA, at=NOW - MINUTE)
+    assert refusals(said, case, ready_of(case), RULES, NOW) == ()
+    assert [one.person for one in ready_of(told(case, recorded(said))).approvals if one.holds] == [WHO[Role.QA]]
+    unseen = replace(case, scan=None)
+    (why,) = refusals(said, unseen, ready_of(unseen), RULES, NOW)
+    assert why.startswith("evidence: scan: ")

@@ -178,6 +178,12 @@ def test_the_grace_is_waited_for_to_the_moment():
     assert "wait until 2026-11-26 08:00 UTC" in str(ready_of(case, early).blockers[0])
 
 
+def test_a_clock_that_was_set_back_makes_nothing_younger():
+    """Nights, the scan and approvals are as old as the log says, when it is further than the clock."""
+    ready = ready_of(replace(READY, audit_at=NOW.replace(hour=4) + 7 * DAY))
+    assert {"nights", "scan", "approvals", "clock"} <= set(codes(ready))
+
+
 def test_a_rejection_is_final():
     """Whoever says no ends it for the digest: no revoke, no lost key and no lost role brings it back."""
     no = recorded(stated(READY, Act.REJECT, Role.PRODUCT, reason="it is too slow for us"))

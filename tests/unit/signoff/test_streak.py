@@ -70,6 +70,7 @@ SCENARIOS = {
     "green, then an error": ((*greens(2, 1, 0), night(0, ERROR, 2)), 0, "2026-11-26.2 ended ERROR"),
     "one date twice counts once": ((*greens(1, 0), night(0, attempt=2)), 2, ""),
     "running tonight": ((*greens(2, 1), night(0, None)), 2, ""),
+    "running tonight, after a missing date": ((*greens(3, 2), night(0, None)), 0, "2026-11-25 has no night"),
     "left open yesterday, green today": ((*greens(2), night(1, None), *greens(0)), 1, "2026-11-25 has no night"),
     "four, none of them lost": (greens(3, 2, 1, 0), 3, ""),
     "complete, then a gap": (greens(5, 4, 3, 0), 3, ""),

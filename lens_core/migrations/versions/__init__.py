@@ -1,0 +1,1 @@
+"""One module a schema; they are loaded by Alembic, in order."""
