@@ -45,8 +45,8 @@ def entries_frame(entries: Iterable[Entry]) -> pd.DataFrame:
 
 def dossier_lines(dossier: Dossier) -> str:
     """All that a statement is about, a line each, to be copied and compared."""
-    lines = [f"{'dossier':14}{dossier.digest}"]
+    lines = [f"{'dossier':15}{dossier.digest}"]
     for name, value in dossier.document().items():
         values = value if isinstance(value, list) else [value]
-        lines += [f"{'' if number else name:14}{one or 'none'}" for number, one in enumerate(values or ["none"])]
+        lines += [f"{'' if number else name:15}{one or 'none'}" for number, one in enumerate(values or ["none"])]
     return "\n".join(lines)
