@@ -1,12 +1,12 @@
 """What the sign-off asks of the world, as Protocols."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from lens_core.alerts import Message
-from lens_core.audit import Anchor, Note
+from lens_core.audit import Anchor
 from lens_core.model import Digest
 from lens_core.signoff.words import Act, Method, Scan, Signed, Statement
 
@@ -75,12 +75,4 @@ class AuditAnchors(Protocol):
         """All that are kept, oldest first; Unavailable when they cannot be read."""
 
 
-class Change(Protocol):
-    """An open transaction of the ledger, as what it has to say for the audit log."""
-
-    def note(self, note: Note) -> None:
-        """Say what changes; a transaction that says nothing is not committed."""
-
-
 Now = Callable[[], datetime]
-People = Mapping[str, Sequence[str]]

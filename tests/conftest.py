@@ -27,6 +27,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 # These ask one container engine what it holds, so they run in one process, one after the other.
 _ENGINE = {"test_image.py", "test_registry_pull.py", "test_cut_rc.py"}
 
+# These do one thing hundreds of times, and being measured doubles their time: what they run is measured where it is
+# tested piece by piece.
+_REPEATING = {"test_attacks.py", "test_check_signoff.py", "test_index_mutations.py", "test_notebook_runner.py"}
+
+
+def pytest_collection_modifyitems(items):
+    """Take laws and lists of attacks out of the measure of coverage."""
+    for item in items:
+        if item.path.name in _REPEATING or "property" in item.path.parts:
+            item.add_marker(pytest.mark.no_cover)
+
 
 class _ByFile(LoadScopeScheduling):
     """A file stays in one process, for what it shares is made once."""

@@ -41,7 +41,7 @@ class LedgerChange:
         self.notes: list[Note] = []
 
     def note(self, note: Note) -> None:
-        """See ``signoff_ports.Change``."""
+        """Say what changes, for the audit log."""
         self.notes.append(note)
 
 
