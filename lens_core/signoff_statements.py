@@ -52,4 +52,11 @@ def _claims_fault(statement: Statement, method: Method, person: Person) -> str:
         return f"expected an address of {person.name}, saw {claims.get('email') or 'none'}"
     if claims.get("email_verified") != "true":
         return f"the provider does not say that {claims['email']} is verified"
-    return "" if claims.get("iss") else "expected the provider that vouches for the person (iss), saw none"
+    if not claims.get("iss"):
+        return "expected the provider that vouches for the person (iss), saw none"
+    until = claims.get("exp", "")
+    if not until.isdecimal() or statement.at.timestamp() >= int(until):
+        return (
+            f"expected a word of the provider that held at {statement.at:%Y-%m-%d %H:%M} UTC, saw exp {until or 'none'}"
+        )
+    return ""

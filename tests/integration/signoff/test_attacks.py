@@ -29,7 +29,7 @@ PORTAL, FALSE_PORTAL = (PrivateKeySigner(Ed25519PrivateKey.generate()) for _ in 
 EVE, LOST, OLD = hand(), hand(), hand()
 CUTTER = "cut@example.org"
 ROLES = tuple(Role)
-CLAIMS = {"iss": "https://id.example.org", "email_verified": "true"}
+CLAIMS = {"iss": "https://id.example.org", "email_verified": "true", "exp": "9999999999"}
 
 
 @dataclass
@@ -363,6 +363,7 @@ def portal_for_somebody_else(arena: Arena) -> Attack:
             CLAIMS | {"email": other},
             CLAIMS | {"email": statement.person, "email_verified": "false"},
             CLAIMS | {"email": statement.person, "iss": ""},
+            CLAIMS | {"email": statement.person, "exp": "1000"},
         ]
     )
     return attack(PortalSigner(PORTAL).sign(encode(replace(statement, claims=claims))), "claims")

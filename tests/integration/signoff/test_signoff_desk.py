@@ -17,7 +17,7 @@ from lens_core.signoff.words import Act, Method, Role, Scan, State
 from lens_core.signoff_statements import recorded
 
 PORTAL = PrivateKeySigner(Ed25519PrivateKey.generate())
-CLAIMS = {"iss": "https://id.example.org", "email": "Cleo@Example.org", "email_verified": "true"}
+CLAIMS = {"iss": "https://id.example.org", "email": "Cleo@Example.org", "email_verified": "true", "exp": "9999999999"}
 WAIVED = {
     "vulnerability": "CVE-2026-1",
     "purl": "pkg:pypi/thing@1.0",
@@ -148,6 +148,9 @@ def test_the_portal_speaks_for_whom_its_provider_verified(room):
         "expected an address of cleo@example.org, saw dan@example.org": CLAIMS | {"email": "dan@example.org"},
         "does not say that Cleo@Example.org is verified": CLAIMS | {"email_verified": "false"},
         "expected the provider": CLAIMS | {"iss": ""},
+        "saw exp none": {name: value for name, value in CLAIMS.items() if name != "exp"},
+        "saw exp 1000": CLAIMS | {"exp": "1000"},
+        "saw exp soon": CLAIMS | {"exp": "soon"},
     }
     for why, claims in wrong.items():
         [reason] = refused(room, signer.sign(room.draft(Act.COMMENT, None, claims=claims)))
