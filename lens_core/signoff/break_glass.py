@@ -71,12 +71,12 @@ def reviews(statements: Sequence[Recorded], rules: SignoffRules) -> tuple[Review
 
     A countersign opens one even when its key was revoked since; only a review that is believed closes it.
     """
-    requests = {one.digest: one for one in statements if one.statement.act is Act.BREAK_GLASS}
+    asked = {one.digest: one for one in statements if one.statement.act is Act.BREAK_GLASS}
     looks = [one for one in statements if one.statement.act is Act.REVIEW and not one.fault]
     return tuple(
         _review(request, one, looks, rules)
         for one in statements
-        if one.statement.act is Act.COUNTERSIGN and (request := requests.get(one.statement.refers)) is not None
+        if one.statement.act is Act.COUNTERSIGN and (request := asked.get(one.statement.refers)) is not None
     )
 
 

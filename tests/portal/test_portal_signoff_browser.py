@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 
 import httpx
 import pytest
@@ -55,13 +56,14 @@ def _user(sub: str, email: str, *, verified: bool = True) -> User:
 
 
 def _secrets(port: int, provider: str) -> str:
-    return f"""[auth]
-redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
-cookie_secret = "of a test, and long enough for it"
-client_id = "lens"
-client_secret = "lens"
-server_metadata_url = "{provider}/.well-known/openid-configuration"
-"""
+    lines = {
+        "redirect_uri": f"http://127.0.0.1:{port}/oauth2callback",
+        "cookie_secret": token_hex(),
+        "client_id": "lens",
+        "client_secret": token_hex(),
+        "server_metadata_url": f"{provider}/.well-known/openid-configuration",
+    }
+    return "\n".join(["[auth]", *(f'{name} = "{value}"' for name, value in lines.items())])
 
 
 def _tab_to(page: Page, wanted: Locator) -> None:
