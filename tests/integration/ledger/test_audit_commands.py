@@ -114,7 +114,10 @@ TABLES = {
     "a night's answer, gone": ("DELETE FROM answer", "night 2026-11-24.1"),
     "a measurement": ("UPDATE measurement SET metrics = '[]'", "night 2026-11-24.1"),
     "a night's evidence": ("UPDATE evidence SET size_bytes = 8", "night 2026-11-24.1"),
-    "a night's policy": ("UPDATE night SET policy_digest = candidate_digest", "opening of night 2026-11-24.1"),
+    "a night's policy": (
+        "UPDATE night SET policy_digest = 'sha256:' || printf('%064d', 1)",
+        "opening of night 2026-11-24.1",
+    ),
     "a night, gone": ("DELETE FROM night", "night 2026-11-24.1"),
     "a night under another name": ("UPDATE night SET night_id = '2026-11-25.1'", "night 2026-11-25.1"),
     "garbage": ("UPDATE night SET verdict = 'FINE'", "night 2026-11-24.1"),
