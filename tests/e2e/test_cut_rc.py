@@ -21,6 +21,9 @@ from lens_core.supply.candidate import GATES, POLICY, judge, read_judgement, rea
 from lens_core.supply.signatures import key_id, pem_of, public_key_of
 from lens_core.supply.tree import evidence_of
 
+# What a cut does is measured step by step elsewhere; here whole cuts are made, and their time counts.
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 VERSION = "1.0.0-rc.1"
 LARGE = 100_000
 """Bytes."""
@@ -55,7 +58,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def environment(place):
+def environment(place, unmeasured):
     """Whoever cuts: a key in the environment, the engine and the registry of the machine, a repository of its own."""
     key = Ed25519PrivateKey.generate()
     pem = place / "key.pem"

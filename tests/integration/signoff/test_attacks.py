@@ -24,7 +24,7 @@ from lens_core.signoff.words import Act, Method, Role, Signed, Statement
 from lens_core.supply import canonical
 from lens_core.supply.ssh_signature import armour
 
-SEED, ATTEMPTS = 20261126, 1200
+SEED, ATTEMPTS = 20261126, 1050
 PORTAL, FALSE_PORTAL = (PrivateKeySigner(Ed25519PrivateKey.generate()) for _ in range(2))
 EVE, LOST, OLD = hand(), hand(), hand()
 CUTTER = "cut@example.org"
