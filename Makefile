@@ -30,12 +30,12 @@ $(VENV): requirements.lock pyproject.toml
 run: $(VENV)
 	@bash scripts/run
 
-# What measures latency comes last and alone. The other tests use all cores: three at a time, for many of them wait.
+# What measures latency comes last and alone. The other tests use all cores: four at a time, for many of them wait.
 TIMED := tests/e2e/test_planted_faults.py tests/e2e/test_monitor.py tests/integration/test_load.py
 test: $(VENV) services
 	.venv/bin/python -m lens_core.adapters.coverage_record begin
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(TIMED)) -n 3 --dist loadscope --no-loadscope-reorder --cov-fail-under=0 --cov-report=
-	.venv/bin/python -m pytest $(TIMED) --cov-append
+	.venv/bin/python -m pytest $(addprefix --ignore=,$(TIMED)) -n 4 --dist loadscope --no-loadscope-reorder --cov-fail-under=0
+	.venv/bin/python -m pytest $(TIMED) --cov-append --cov-report=term:skip-covered
 	.venv/bin/python -m lens_core.adapters.coverage_record end
 
 check: $(VENV)

@@ -9,6 +9,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from lens_core.adapters.papermill_runner import PapermillRunner
 from lens_core.errors import InvalidInput
 
+# The kernels run nothing of ours: being measured would only slow them down.
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FAILURES = {
     "raise": ("raise ValueError('no such index')", "ValueError: no such index"),
     "exit 3": ("import sys; sys.exit(3)", "SystemExit"),

@@ -16,6 +16,8 @@ from lens_core.errors import Refused
 from lens_core.model import NightState, Verdict
 from lens_core.night import NightRequest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def run(*arguments, home=None, **changes):
     """Run the real command in a process of its own."""
