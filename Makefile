@@ -4,6 +4,8 @@ export UV_COMPILE_BYTECODE = 1
 export UV_LINK_MODE = copy
 export UV_PYTHON_DOWNLOADS = never
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Where it is set, hundreds of processes that tests start would compile all of this project again, each of them.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv/.ready
 
 .PHONY: help setup run test check bench study services lock
