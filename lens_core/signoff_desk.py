@@ -132,7 +132,12 @@ class SignoffDesk:
             kept = self._world.ledger.statements(candidate)
             if again := _repeated(kept, signed):
                 return self._recorded(again)
-            now = self._decide(signed, statement, kept)
+            try:
+                now = self._decide(signed, statement, kept)
+            except SignoffRefused:
+                if len(self._world.ledger.statements(candidate)) == len(kept):
+                    raise
+                continue  # decided on more than was seen before it: this very statement may be among it
             messages = (_message(signed, statement),) if statement.act in _LOUD else ()
             try:
                 self._world.ledger.record_statement(signed, statement, len(kept), now, messages)
