@@ -7,8 +7,8 @@ from lens_core.adapters.clock import SystemClock
 from lens_core.adapters.compatibility_gate import CompatibilityGate
 from lens_core.adapters.control_process import ControlProcess
 from lens_core.adapters.corpora import CorpusStore
+from lens_core.adapters.fencing import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.lease import FileLease
-from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.load import OpenLoopLoad
 from lens_core.adapters.papermill_runner import PapermillRunner
 from lens_core.adapters.samples import ParquetSamples

@@ -31,7 +31,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from lens_core.adapters.audit_log import Trail
-from lens_core.adapters.leases import NIGHT, SqlLeases
+from lens_core.adapters.fencing import NIGHT, SqlLeases
 from lens_core.adapters.ledger_file import LedgerFile
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.errors import LensError

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from lens_core.adapters.fencing import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.lease import FileLease
-from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.catalogue import Catalogue

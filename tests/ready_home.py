@@ -35,10 +35,10 @@ from lens_core.adapters.compatibility_gate import CompatibilityGate
 from lens_core.adapters.cut_store import FolderCuts
 from lens_core.adapters.cut_workspace import CutWorkspace
 from lens_core.adapters.drill_cells import folder_digest
+from lens_core.adapters.fencing import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.git_source import GitSource
 from lens_core.adapters.keys import PrivateKeySigner, TrustStore
 from lens_core.adapters.lease import FileLease
-from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.own_keys import AUDIT, key_folder, own_key, public_folder
 from lens_core.adapters.samples import ParquetSamples
 from lens_core.adapters.sql_ledger import SqlLedger

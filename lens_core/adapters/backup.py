@@ -22,7 +22,8 @@ from lens_core.adapters.backup_file import (
     open_backup,
     write_backup,
 )
-from lens_core.adapters.snapshot import snapshot, sync_file
+from lens_core.adapters.durable import sync_file
+from lens_core.adapters.snapshot import snapshot
 from lens_core.audit import GENESIS
 from lens_core.errors import Conflict, IntegrityError, InvalidInput, Unavailable
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lens_core.adapters.snapshot import sync_file
+from lens_core.adapters.durable import sync_file
 from lens_core.audit import HEAD
 from lens_core.errors import IntegrityError, Unavailable
 from lens_core.supply import canonical, shape

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from lens_core.adapters.cut_folder import CutFolder
+from lens_core.adapters.durable import sync
 from lens_core.errors import Conflict, Unavailable
 from lens_core.supply.manifest import Entry
 from lens_core.supply.tree import evidence_of
@@ -104,7 +105,7 @@ class CutWorkspace:
             target.parent.mkdir(parents=True, exist_ok=True)
             self.folder.rename(target)
             for folder in (target.parent, target):
-                _sync(folder)
+                sync(folder)
         except OSError as error:
             if target.exists():
                 raise Conflict(f"{target.name} is there already", "a version is cut once: name the next one") from error
@@ -147,15 +148,6 @@ def _replace(file: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise _unwritable(file, error) from error
-
-
-def _sync(folder: Path) -> None:
-    """A rename is only there for good once its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(file: Path) -> str:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlmodel import SQLModel
 
 from lens_core.adapters import alert_rows, audit_rows, night_rows, signoff_rows
-from lens_core.adapters.snapshot import snapshot, sync_file
+from lens_core.adapters.durable import sync_file
+from lens_core.adapters.snapshot import snapshot
 from lens_core.audit import Anchor
 from lens_core.errors import IntegrityError, InvalidInput
 from lens_core.late import late

@@ -25,11 +25,11 @@ from lens_core.adapters.backup_file import (
     hash_file,
     open_backup,
 )
+from lens_core.adapters.durable import sync, sync_file
 from lens_core.adapters.lease import FileLease
 from lens_core.adapters.ledger_file import LedgerFile
 from lens_core.adapters.ledger_schema import SCHEMA_VERSION
 from lens_core.adapters.own_keys import AUDIT, public_folder, public_keys
-from lens_core.adapters.snapshot import sync_file
 from lens_core.audit import Anchor, Note
 from lens_core.audit_records import mismatches
 from lens_core.audit_verification import verify
@@ -209,7 +209,7 @@ class Restore:
                 )
             (staged / name).rename(self._home / name)
         sync_file(self._staging / _VERIFIED)
-        _sync_folder(self._home)
+        sync(self._home)
 
     def _enter(self, manifest: BackupManifest, verified: _Verified) -> None:
         """Say it in the restored log, once, then remove what was needed to go on."""
@@ -247,11 +247,3 @@ def _nothing_else(files: Path, listed: Sequence[FileEntry]) -> None:
             path = Path(place, name).relative_to(files).as_posix()
             if path not in known:
                 raise IntegrityError(f"expected only what the backup lists in {files}, saw {path}", f"remove {files}")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

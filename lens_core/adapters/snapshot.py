@@ -1,11 +1,11 @@
 """A consistent copy of a SQLite file, taken while others read and write it."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from lens_core.adapters.durable import sync_file
 from lens_core.errors import Unavailable
 
 _PAGES_AT_ONCE = 1000
@@ -30,16 +30,6 @@ def snapshot(file: Path, target: Path, on_pages: Pages = lambda _done, _of: None
     except (sqlite3.Error, OSError) as error:
         target.unlink(missing_ok=True)
         raise Unavailable(f"{file.name} cannot be copied to {target}: {error}", "make room, then try again") from error
-
-
-def sync_file(file: Path) -> None:
-    """Have a file's bytes and its name on the disk."""
-    for place in (file, file.parent):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _opened(file: Path) -> sqlite3.Connection:

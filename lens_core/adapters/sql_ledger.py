@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from lens_core.adapters.audit_log import Trail
-from lens_core.adapters.leases import NIGHT, current_token
+from lens_core.adapters.fencing import NIGHT, current_token
 from lens_core.adapters.ledger_file import LedgerChange, LedgerFile, as_utc
 from lens_core.adapters.night_rows import AnswerRow, CandidateRow, EvidenceRow, MeasurementRow, NightRow, ReleaseRow
 from lens_core.audit import Note

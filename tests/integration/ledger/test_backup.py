@@ -312,7 +312,7 @@ class Stopped(Exception):
     """The process ended here."""
 
 
-POINTS = ("_write", "_sync_folder", "verify", "sync_file", "LedgerFile")
+POINTS = ("_write", "sync", "verify", "sync_file", "LedgerFile")
 
 
 @pytest.mark.parametrize("point", POINTS)

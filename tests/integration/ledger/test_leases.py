@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 import pytest
 from fakes import FakeClock, digest_of
 
+from lens_core.adapters.fencing import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.lease import FileLease
-from lens_core.adapters.leases import NIGHT, FencedLease, SqlLeases
 from lens_core.adapters.sql_ledger import SqlLedger
 from lens_core.errors import Conflict
 from lens_core.model import Candidate, Measurement, Night, NightState, Verdict
@@ -48,7 +48,7 @@ def test_of_many_processes_none_has_the_token_of_another(file):
     """However many take the lease at once, every token is given once."""
     code = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
-        "from lens_core.adapters.leases import SqlLeases\n"
+        "from lens_core.adapters.fencing import SqlLeases\n"
         "leases = SqlLeases(Path(sys.argv[1]))\n"
         "for _ in range(5): print(leases.take('night', 'x', datetime(2026, 1, 1, tzinfo=UTC)))\n"
     )
